@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/answer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/backend.h"
+#include "common/escape.h"
+#include "common/mode.h"
+#include "common/plan.h"
+#include "common/text.h"
+
+/* Lines of what was lost that the text of a crash shows. */
+#define CRASH_LINES_MAX 20
+#define KIND_COLUMNS 12
+#define PATH_COLUMNS 26
+
+void answer_losses_begin(struct answer_losses *losses, struct text *text,
+			 enum record_format format, int64_t now_ns)
+{
+	*losses = (struct answer_losses){.now_ns = now_ns};
+	record_begin(&losses->record, text, format);
+	record_list_begin(&losses->record, "losses");
+}
+
+static void loss_record(struct record *record, const struct backend_loss *loss)
+{
+	record_item_begin(record);
+	record_string(record, "kind", loss->kind);
+	record_string(record, "path", loss->path);
+	if (loss->path2)
+		record_string(record, "path2", loss->path2);
+	record_string(record, "what", loss->what);
+	if (loss->offset_bytes >= 0) {
+		record_signed(record, "offset_bytes", loss->offset_bytes);
+		record_signed(record, "length_bytes", loss->length_bytes);
+	}
+	record_signed(record, "since_ns", loss->since_ns);
+	record_bool(record, "dropped", loss->dropped);
+	if (loss->remedy)
+		record_string(record, "remedy", loss->remedy);
+	record_item_end(record);
+}
+
+static void pad_to(struct text *text, size_t begin, size_t columns)
+{
+	do
+		text_append(text, " ", 1);
+	while (!text->failed && text->length_bytes < begin + columns);
+}
+
+static void loss_line(struct text *text, const struct backend_loss *loss,
+		      int64_t now_ns)
+{
+	int64_t age_ns = now_ns > loss->since_ns ? now_ns - loss->since_ns : 0;
+	size_t begin = text->length_bytes;
+
+	text_printf(text, "%s", loss->kind);
+	pad_to(text, begin, KIND_COLUMNS);
+	begin = text->length_bytes;
+	escape_append(text, loss->path);
+	if (loss->path2) {
+		text_printf(text, " -> ");
+		escape_append(text, loss->path2);
+	}
+	pad_to(text, begin, PATH_COLUMNS);
+	if (loss->offset_bytes >= 0 && loss->length_bytes > 0)
+		text_printf(text,
+			    "%" PRId64 "..%" PRId64 " (%" PRId64 " bytes) ",
+			    loss->offset_bytes,
+			    loss->offset_bytes + loss->length_bytes - 1,
+			    loss->length_bytes);
+	text_printf(text, "%s %.1f s ago", loss->what, (double)age_ns / 1e9);
+	if (loss->dropped) {
+		text_printf(text, "; synced while writes were dropped, lost "
+				  "at the next crash\n");
+		return;
+	}
+	text_printf(text, "; lost without ");
+	/* The remedy quotes paths. */
+	escape_append(text, loss->remedy ? loss->remedy : "a sync");
+	text_append(text, "\n", 1);
+}
+
+int answer_losses_add(void *user, const struct backend_loss *loss)
+{
+	struct answer_losses *losses = user;
+	struct text *text = losses->record.text;
+
+	losses->count++;
+	if (loss->offset_bytes >= 0 && strcmp(loss->kind, "data") == 0)
+		losses->data_bytes += (uint64_t)loss->length_bytes;
+	if (text->length_bytes > ANSWER_LOSSES_BYTES_MAX)
+		losses->unlisted++;
+	else if (losses->record.format == RECORD_TEXT)
+		loss_line(text, loss, losses->now_ns);
+	else
+		loss_record(&losses->record, loss);
+	return 0;
+}
+
+void answer_losses_end(struct answer_losses *losses)
+{
+	struct record *record = &losses->record;
+
+	record_list_end(record);
+	if (record->format != RECORD_TEXT) {
+		record_unsigned(record, "count", losses->count);
+		record_unsigned(record, "data_bytes", losses->data_bytes);
+		record_unsigned(record, "unlisted", losses->unlisted);
+	} else if (losses->count == 0) {
+		text_printf(record->text, "nothing is at risk\n");
+	} else {
+		if (losses->unlisted)
+			text_printf(record->text, "... and %" PRIu64 " more\n",
+				    losses->unlisted);
+		text_printf(record->text,
+			    "at risk: %" PRIu64 " change%s, %" PRIu64
+			    " bytes of data\n",
+			    losses->count, losses->count == 1 ? "" : "s",
+			    losses->data_bytes);
+	}
+	record_end(record);
+}
+
+/* The first lines of what was lost, indented below the summary. */
+static void crash_lines(struct text *text, const char *list)
+{
+	uint64_t unshown = 0;
+	size_t shown = 0;
+
+	while (list && *list) {
+		size_t length = strcspn(list, "\n");
+
+		if (shown < CRASH_LINES_MAX) {
+			text_append(text, "  ", 2);
+			text_append(text, list, length);
+			text_append(text, "\n", 1);
+			shown++;
+		} else {
+			unshown++;
+		}
+		list += length + (list[length] == '\n');
+	}
+	if (unshown)
+		text_printf(text, "  ... and %" PRIu64 " lines more\n",
+			    unshown);
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void crash_text(struct text *text, const struct backend_report *report)
+{
+	text_printf(text,
+		    "crashed: incarnation %" PRIu64 ", lost %" PRIu64
+		    " record%s, %" PRIu64 " bytes in %" PRIu64 " file%s",
+		    report->incarnation, report->lost_records,
+		    plural(report->lost_records), report->lost_bytes,
+		    report->lost_files, plural(report->lost_files));
+	if (report->kept_records || report->kept_bytes)
+		text_printf(text,
+			    ", kept %" PRIu64 " record%s, %" PRIu64 " bytes",
+			    report->kept_records, plural(report->kept_records),
+			    report->kept_bytes);
+	text_printf(text, ", digest %016" PRIx64 ", %.1f ms\n", report->digest,
+		    (double)report->elapsed_us / 1e3);
+	crash_lines(text, report->lost_list);
+}
+
+void answer_crash(struct text *text, enum record_format format,
+		  const struct plan *plan, const struct backend_report *report)
+{
+	char plan_text[PLAN_TEXT_MAX];
+	char digest[20];
+	struct record record;
+
+	if (format == RECORD_TEXT) {
+		crash_text(text, report);
+		return;
+	}
+	plan_format(plan, plan_text, sizeof(plan_text));
+	/* 64 bits do not fit the numbers of most JSON readers. */
+	(void)snprintf(digest, sizeof(digest), "%016" PRIx64, report->digest);
+	record_begin(&record, text, format);
+	record_unsigned(&record, "incarnation", report->incarnation);
+	record_string(&record, "plan", plan_text);
+	record_unsigned(&record, "lost_records", report->lost_records);
+	record_unsigned(&record, "lost_bytes", report->lost_bytes);
+	record_unsigned(&record, "lost_files", report->lost_files);
+	record_unsigned(&record, "kept_records", report->kept_records);
+	record_unsigned(&record, "kept_bytes", report->kept_bytes);
+	record_unsigned(&record, "elapsed_us", report->elapsed_us);
+	record_string(&record, "digest", digest);
+	record_string(&record, "lost_list",
+		      report->lost_list ? report->lost_list : "");
+	record_end(&record);
+}
+
+void answer_status(struct text *text, enum record_format format,
+		   const struct backend_status *status, const struct mode *mode,
+		   int64_t elapsed_ms)
+{
+	char mode_text[MODE_TEXT_MAX];
+	struct record record;
+
+	mode_format(mode, mode_text, sizeof(mode_text));
+	record_begin(&record, text, format);
+	record_string(&record, "backend", status->backend);
+	record_string(&record, "profile", status->profile);
+	record_string(&record, "source", status->source);
+	record_string(&record, "mountpoint", status->mountpoint);
+	record_string(&record, "state", status->state);
+	record_string(&record, "mode", mode_text);
+	record_string(&record, "mode_now",
+		      mode_name(mode_at(mode, elapsed_ms)));
+	record_signed(&record, "mode_since_ms", elapsed_ms);
+	record_signed(&record, "pid", status->pid);
+	record_unsigned(&record, "incarnation", status->incarnation);
+	record_unsigned(&record, "journal_records", status->journal_records);
+	record_unsigned(&record, "dirty_bytes", status->dirty_bytes);
+	record_unsigned(&record, "dirty_files", status->dirty_files);
+	record_unsigned(&record, "dropped_bytes", status->dropped_bytes);
+	record_unsigned(&record, "dropped_records", status->dropped_records);
+	record_unsigned(&record, "lost_commits", status->lost_commits);
+	record_unsigned(&record, "commits", status->commits);
+	record_unsigned(&record, "requests", status->requests);
+	record_unsigned(&record, "open_files", status->open_files);
+	record_unsigned(&record, "inodes", status->inodes);
+	record_unsigned(&record, "scratch_bytes", status->scratch_bytes);
+	record_unsigned(&record, "scratch_limit_bytes",
+			status->scratch_limit_bytes);
+	record_end(&record);
+}
+
+void answer_mode(struct text *text, enum record_format format,
+		 const struct mode *mode)
+{
+	char mode_text[MODE_TEXT_MAX];
+	struct record record;
+
+	mode_format(mode, mode_text, sizeof(mode_text));
+	if (format == RECORD_TEXT) {
+		text_printf(text, "mode %s\n", mode_text);
+		return;
+	}
+	record_begin(&record, text, format);
+	record_string(&record, "mode", mode_text);
+	record_end(&record);
+}
+
+void answer_done(struct text *text, enum record_format format, const char *what)
+{
+	struct record record;
+
+	if (format == RECORD_TEXT) {
+		text_printf(text, "%s\n", what);
+		return;
+	}
+	record_begin(&record, text, format);
+	record_string(&record, "done", what);
+	record_end(&record);
+}
+
+void answer_evict(struct text *text, enum record_format format, uint64_t bytes)
+{
+	struct record record;
+
+	if (format == RECORD_TEXT) {
+		text_printf(text, "evicted %" PRIu64 " bytes\n", bytes);
+		return;
+	}
+	record_begin(&record, text, format);
+	record_unsigned(&record, "evicted_bytes", bytes);
+	record_end(&record);
+}

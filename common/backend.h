@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a backend offers to the control surface (control.c), which is the same
+ * for all backends. The control server owns no state of the backend and calls
+ * one verb at a time, from its own thread: a backend need not make verbs safe
+ * against each other, but does against its own traffic. get_mode, status and
+ * unsynced only look, and may be called from any thread at any moment, also
+ * while a verb works.
+ */
+#ifndef FLAKEY_COMMON_BACKEND_H
+#define FLAKEY_COMMON_BACKEND_H
+
+#include <stdint.h>
+
+struct backend; /* defined by each backend */
+struct errmsg;
+struct mode;
+struct plan;
+struct text;
+
+/* What a crash did; counts are of what was lost and what was kept. */
+struct backend_report {
+	uint64_t incarnation; /* the new one */
+	uint64_t lost_records;
+	uint64_t lost_bytes;
+	uint64_t lost_files; /* inodes that lost data or their last name */
+	uint64_t kept_records;
+	uint64_t kept_bytes;
+	uint64_t elapsed_us;
+	uint64_t digest; /* xxHash of the surviving tree */
+	/* unsynced() just before, one line each as answer_losses_add() writes
+	 * it as text, or NULL; owned: free() it */
+	char *lost_list;
+};
+
+struct backend_status {
+	const char *backend; /* "fuse", "dm" */
+	const char *profile; /* "ext4" */
+	const char *source;
+	const char *mountpoint;
+	const char *state; /* "ok", "read-only" */
+	int pid;
+	uint64_t incarnation;
+	uint64_t journal_records;
+	uint64_t dirty_bytes;
+	uint64_t dirty_files;
+	uint64_t dropped_bytes; /* acknowledged while dropping, never stored */
+	uint64_t dropped_records;
+	uint64_t lost_commits; /* needed something that was dropped */
+	uint64_t commits;
+	uint64_t requests;
+	uint64_t open_files;
+	uint64_t inodes; /* in memory */
+	uint64_t scratch_bytes;
+	uint64_t scratch_limit_bytes;
+};
+
+/* One thing that a crash now would lose. */
+struct backend_loss {
+	const char *kind;     /* "data", "size", "entry", "attributes", ... */
+	const char *path;     /* from the mount's root, starting with '/' */
+	const char *path2;    /* the other name of a rename or link, or NULL */
+	const char *what;     /* "created", "renamed", "written", ... */
+	const char *remedy;   /* "fsync the directory '/d'", or NULL */
+	int64_t offset_bytes; /* -1: no range */
+	int64_t length_bytes;
+	int64_t since_ns; /* CLOCK_REALTIME of the oldest change */
+	int dropped;	  /* acknowledged by a sync, but writes were dropped */
+};
+
+/* Returns 0 to go on. */
+typedef int backend_loss_fn(void *user, const struct backend_loss *loss);
+
+/* All return 0 or a negative errno, with a sentence in reterr_why. */
+struct backend_ops {
+	int (*set_mode)(struct backend *backend, const struct mode *mode,
+			struct errmsg *reterr_why);
+	/* The mode line in force, and the milliseconds since the switch. */
+	void (*get_mode)(struct backend *backend, struct mode *ret_mode,
+			 int64_t *ret_elapsed_ms);
+	int (*crash)(struct backend *backend, const struct plan *plan,
+		     struct backend_report *ret_report,
+		     struct errmsg *reterr_why);
+	int (*sync)(struct backend *backend, struct errmsg *reterr_why);
+	/* Drops clean cached pages: programs then see what the disk has. */
+	int (*evict)(struct backend *backend, uint64_t *ret_bytes,
+		     struct errmsg *reterr_why);
+	void (*status)(struct backend *backend,
+		       struct backend_status *ret_status);
+	int (*unsynced)(struct backend *backend, backend_loss_fn *each,
+			void *user);
+};
+
+#endif

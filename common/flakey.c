@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public interface is a thin client of the control files: one line out, one
+ * plain record back. Only starting and stopping need the `flakey` program.
+ */
+#include "common/flakey.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/client.h"
+#include "common/errmsg.h"
+#include "common/mode.h"
+#include "common/record.h"
+#include "common/subprocess.h"
+#include "common/text.h"
+
+/* "flakey: " in front of what the program says. */
+#define SAID_PREFIX "flakey: "
+#define ARGUMENTS_MAX 24
+
+_Static_assert(FLAKEY_ERROR_MAX == ERRMSG_MAX, "a sentence has one size");
+
+struct flakey {
+	pthread_mutex_t mutex; /* guards error, and is held for a call */
+	struct client *client;
+	char *command; /* the program, for flakey_stop() */
+	char *control; /* NULL: the usual name */
+	struct errmsg error;
+};
+
+/* Copies as much of a structure as both sides know. The first member, the size
+ * that the caller's version has, stays. */
+static void copy_out(void *caller, const void *ours, size_t our_size)
+{
+	size_t size;
+
+	memcpy(&size, caller, sizeof(size));
+	if (size > our_size)
+		size = our_size;
+	if (size > sizeof(size))
+		memcpy((char *)caller + sizeof(size),
+		       (const char *)ours + sizeof(size), size - sizeof(size));
+}
+
+/* The other way; what the caller's version does not have is zero. */
+static void copy_in(void *ours, const void *caller, size_t our_size)
+{
+	size_t size;
+
+	memset(ours, 0, our_size);
+	if (!caller)
+		return;
+	memcpy(&size, caller, sizeof(size));
+	memcpy(ours, caller, size < our_size ? size : our_size);
+}
+
+static void tell(const struct errmsg *why, char *reterr_why, size_t size_bytes)
+{
+	if (reterr_why && size_bytes > 0)
+		(void)snprintf(reterr_why, size_bytes, "%s", why->text);
+}
+
+static const char *find_command(const char *wanted)
+{
+	const char *from_environment = getenv("FLAKEY_COMMAND");
+
+	if (wanted)
+		return wanted;
+	if (from_environment && *from_environment)
+		return from_environment;
+	if (access(FLAKEY_BINDIR "/flakey", X_OK) == 0)
+		return FLAKEY_BINDIR "/flakey";
+	return "flakey";
+}
+
+/* Runs the program and takes its sentence over. */
+static int run_command(const char *const *argv, struct errmsg *reterr_why)
+{
+	struct errmsg said = {""};
+	const char *sentence = said.text;
+	int r = subprocess_run(argv, &said);
+
+	/* The host program ignores or reaps its children: the caller has to
+	 * look at what came of it. */
+	if (r == 0 || r == -ECHILD)
+		return r;
+	if (r < 0) {
+		errmsg_set(reterr_why,
+			   "cannot run '%s': %s; install it, or set "
+			   "FLAKEY_COMMAND",
+			   argv[0], strerrordesc_np(-r));
+		return r;
+	}
+	if (strncmp(sentence, SAID_PREFIX, strlen(SAID_PREFIX)) == 0)
+		sentence += strlen(SAID_PREFIX);
+	errmsg_set(reterr_why, "%s", *sentence ? sentence : "flakey failed");
+	return -EIO;
+}
+
+static int attach(const char *path, const char *control, const char *command,
+		  struct flakey **ret_flakey, struct errmsg *reterr_why)
+{
+	struct flakey *flakey = calloc(1, sizeof(*flakey));
+	int r = -ENOMEM;
+
+	if (flakey) {
+		pthread_mutex_init(&flakey->mutex, NULL);
+		flakey->command = strdup(command);
+		flakey->control = control ? strdup(control) : NULL;
+	}
+	if (!flakey || !flakey->command || (control && !flakey->control))
+		errmsg_set(reterr_why, "out of memory");
+	else
+		r = client_open(path, control, &flakey->client, reterr_why);
+	if (r < 0)
+		flakey_free(flakey);
+	else
+		*ret_flakey = flakey;
+	return r;
+}
+
+/* An argument list in the making. */
+struct arguments {
+	const char *words[ARGUMENTS_MAX + 1];
+	size_t count;
+};
+
+static void add(struct arguments *arguments, const char *word)
+{
+	if (arguments->count < ARGUMENTS_MAX)
+		arguments->words[arguments->count++] = word;
+}
+
+static void add_option(struct arguments *arguments, const char *name,
+		       const char *value)
+{
+	if (!value)
+		return;
+	add(arguments, name);
+	add(arguments, value);
+}
+
+static int start(const struct flakey_config *config, struct flakey **ret_flakey,
+		 struct errmsg *reterr_why)
+{
+	struct arguments arguments = {0};
+	char limit[24];
+	int ran;
+	int r;
+
+	if (!config->source || !config->mountpoint) {
+		errmsg_set(reterr_why, "source and mountpoint must be set");
+		return -EINVAL;
+	}
+	(void)snprintf(limit, sizeof(limit), "%" PRIu64,
+		       config->scratch_limit_bytes);
+	add(&arguments, find_command(config->command));
+	add(&arguments, "mount");
+	add_option(&arguments, "--profile", config->profile);
+	add_option(&arguments, "--cache", config->cache);
+	add_option(&arguments, "--scratch", config->scratch);
+	add_option(&arguments, "--scratch-limit",
+		   config->scratch_limit_bytes ? limit : NULL);
+	add_option(&arguments, "--control", config->control);
+	if (config->flags & FLAKEY_ALLOW_OTHER)
+		add(&arguments, "--allow-other");
+	if (config->flags & FLAKEY_STORE_SYNC)
+		add(&arguments, "--store-sync");
+	add(&arguments, "--");
+	add(&arguments, config->source);
+	add(&arguments, config->mountpoint);
+	ran = run_command(arguments.words, reterr_why);
+	if (ran < 0 && ran != -ECHILD)
+		return ran;
+	r = attach(config->mountpoint, config->control, arguments.words[0],
+		   ret_flakey, reterr_why);
+	return r;
+}
+
+int flakey_start(const struct flakey_config *config, struct flakey **ret_flakey,
+		 char *reterr_why, size_t reterr_size_bytes)
+{
+	struct flakey_config known;
+	struct errmsg why = {""};
+	int r;
+
+	copy_in(&known, config, sizeof(known));
+	r = start(&known, ret_flakey, &why);
+	if (r < 0)
+		tell(&why, reterr_why, reterr_size_bytes);
+	return r;
+}
+
+int flakey_attach(const char *path, const char *control,
+		  struct flakey **ret_flakey, char *reterr_why,
+		  size_t reterr_size_bytes)
+{
+	struct errmsg why = {""};
+	int r = attach(path, control, find_command(NULL), ret_flakey, &why);
+
+	if (r < 0)
+		tell(&why, reterr_why, reterr_size_bytes);
+	return r;
+}
+
+/* Whether the mount that the handle means is still there. */
+static int still_mounted(const struct flakey *flakey)
+{
+	struct client *client;
+	int r = client_open(client_mountpoint(flakey->client), flakey->control,
+			    &client, NULL);
+
+	if (r == 0)
+		client_close(client);
+	return r != -ENOTTY && r != -ENOENT;
+}
+
+int flakey_stop(struct flakey *flakey)
+{
+	struct arguments arguments = {0};
+	int r;
+
+	add(&arguments, flakey->command);
+	add(&arguments, "umount");
+	add_option(&arguments, "--control", flakey->control);
+	add(&arguments, "--");
+	add(&arguments, client_mountpoint(flakey->client));
+	pthread_mutex_lock(&flakey->mutex);
+	r = run_command(arguments.words, &flakey->error);
+	if (r == -ECHILD) {
+		r = still_mounted(flakey) ? -EBUSY : 0;
+		if (r < 0)
+			errmsg_set(&flakey->error, "'%s' is still mounted",
+				   client_mountpoint(flakey->client));
+	} else if (r == -EIO && strstr(flakey->error.text, " is in use")) {
+		r = -EBUSY;
+	}
+	pthread_mutex_unlock(&flakey->mutex);
+	return r;
+}
+
+void flakey_free(struct flakey *flakey)
+{
+	if (!flakey)
+		return;
+	client_close(flakey->client);
+	pthread_mutex_destroy(&flakey->mutex);
+	free(flakey->command);
+	free(flakey->control);
+	free(flakey);
+}
+
+const char *flakey_error(const struct flakey *flakey)
+{
+	return flakey->error.text;
+}
+
+const char *flakey_mountpoint(const struct flakey *flakey)
+{
+	return client_mountpoint(flakey->client);
+}
+
+static int command(struct flakey *flakey, const char *line,
+		   struct text *ret_answer)
+{
+	int r;
+
+	pthread_mutex_lock(&flakey->mutex);
+	r = client_command(flakey->client, line, ret_answer, &flakey->error);
+	pthread_mutex_unlock(&flakey->mutex);
+	return r;
+}
+
+static int refuse(struct flakey *flakey, const char *sentence)
+{
+	pthread_mutex_lock(&flakey->mutex);
+	errmsg_set(&flakey->error, "%s", sentence);
+	pthread_mutex_unlock(&flakey->mutex);
+	return -EINVAL;
+}
+
+static bool is_duration(int64_t ms)
+{
+	return ms >= 0 && ms <= MODE_DURATION_MAX_MS &&
+	       ms % MODE_RESOLUTION_MS == 0;
+}
+
+static int switch_mode(struct flakey *flakey, enum mode_kind kind,
+		       const struct flakey_mode_options *options)
+{
+	struct flakey_mode_options known;
+	char line[MODE_TEXT_MAX];
+	struct mode mode;
+
+	copy_in(&known, options, sizeof(known));
+	if (!is_duration(known.for_ms) || !is_duration(known.up_ms) ||
+	    !is_duration(known.down_ms))
+		return refuse(flakey, "times of a mode are multiples of 100 "
+				      "ms, a year at most");
+	if (!known.up_ms != !known.down_ms)
+		return refuse(flakey, "a cycle needs both up_ms and down_ms");
+	mode = (struct mode){
+		.kind = kind,
+		.for_ms = known.for_ms,
+		.up_ms = known.up_ms,
+		.down_ms = known.down_ms,
+	};
+	mode_format(&mode, line, sizeof(line));
+	return command(flakey, line, NULL);
+}
+
+int flakey_allow_writes(struct flakey *flakey)
+{
+	return switch_mode(flakey, MODE_ALLOW_WRITES, NULL);
+}
+
+int flakey_drop_writes(struct flakey *flakey,
+		       const struct flakey_mode_options *options)
+{
+	return switch_mode(flakey, MODE_DROP_WRITES, options);
+}
+
+int flakey_error_writes(struct flakey *flakey,
+			const struct flakey_mode_options *options)
+{
+	return switch_mode(flakey, MODE_ERROR_WRITES, options);
+}
+
+int flakey_sync(struct flakey *flakey)
+{
+	return command(flakey, "sync", NULL);
+}
+
+int flakey_evict(struct flakey *flakey)
+{
+	return command(flakey, "evict", NULL);
+}
+
+/* Where a member of a plain record goes. */
+struct field {
+	const char *name;
+	size_t offset;
+	size_t size; /* of a string with its NUL; 0: a number */
+	int base;    /* of a number */
+};
+
+#define NUMBER(type, member)                                                   \
+	{                                                                      \
+#member, offsetof(struct type, member), 0, 10                  \
+	}
+#define STRING(type, member)                                                   \
+	{                                                                      \
+#member, offsetof(struct type, member),                        \
+			sizeof(((struct type *)0)->member), 10                 \
+	}
+
+static void set_field(const struct field *field, const char *value,
+		      char *structure)
+{
+	uint64_t number;
+
+	if (field->size > 0) {
+		(void)snprintf(structure + field->offset, field->size, "%s",
+			       value); /* cut, if it is of a later version */
+		return;
+	}
+	number = value[0] == '-' ? (uint64_t)strtoll(value, NULL, field->base)
+				 : strtoull(value, NULL, field->base);
+	memcpy(structure + field->offset, &number, sizeof(number));
+}
+
+static void read_fields(char *answer, const struct field *fields, size_t count,
+			char *structure)
+{
+	char *name;
+	char *value;
+
+	while (record_next(&answer, &name, &value))
+		for (size_t i = 0; i < count; i++)
+			if (strcmp(fields[i].name, name) == 0)
+				set_field(&fields[i], value, structure);
+}
+
+int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
+		 struct flakey_report *ret_report)
+{
+	static const struct field fields[] = {
+		NUMBER(flakey_report, incarnation),
+		NUMBER(flakey_report, lost_records),
+		NUMBER(flakey_report, lost_bytes),
+		NUMBER(flakey_report, lost_files),
+		NUMBER(flakey_report, kept_records),
+		NUMBER(flakey_report, kept_bytes),
+		NUMBER(flakey_report, elapsed_us),
+		{"digest", offsetof(struct flakey_report, digest), 0, 16},
+	};
+	struct flakey_report report = {0};
+	struct flakey_plan known;
+	struct text answer;
+	int r;
+
+	copy_in(&known, plan, sizeof(known));
+	if (known.keep != FLAKEY_KEEP_NONE && known.keep != FLAKEY_KEEP_ALL)
+		return refuse(flakey, "a plan keeps FLAKEY_KEEP_NONE or "
+				      "FLAKEY_KEEP_ALL");
+	text_init(&answer);
+	r = command(flakey,
+		    known.keep == FLAKEY_KEEP_ALL
+			    ? "crash keep=all format=plain"
+			    : "crash format=plain",
+		    &answer);
+	if (r == 0 && ret_report) {
+		read_fields(answer.data, fields,
+			    sizeof(fields) / sizeof(fields[0]),
+			    (char *)&report);
+		copy_out(ret_report, &report, sizeof(report));
+	}
+	text_done(&answer);
+	return r;
+}
+
+int flakey_status(struct flakey *flakey, struct flakey_status *ret_status)
+{
+	static const struct field fields[] = {
+		STRING(flakey_status, backend),
+		STRING(flakey_status, profile),
+		STRING(flakey_status, state),
+		STRING(flakey_status, mode),
+		STRING(flakey_status, mode_now),
+		NUMBER(flakey_status, pid),
+		NUMBER(flakey_status, incarnation),
+		NUMBER(flakey_status, journal_records),
+		NUMBER(flakey_status, dirty_bytes),
+		NUMBER(flakey_status, dirty_files),
+		NUMBER(flakey_status, dropped_bytes),
+		NUMBER(flakey_status, dropped_records),
+		NUMBER(flakey_status, lost_commits),
+		NUMBER(flakey_status, commits),
+		NUMBER(flakey_status, requests),
+	};
+	struct flakey_status status = {0};
+	struct text answer;
+	int r;
+
+	text_init(&answer);
+	r = command(flakey, "status format=plain", &answer);
+	if (r == 0) {
+		read_fields(answer.data, fields,
+			    sizeof(fields) / sizeof(fields[0]),
+			    (char *)&status);
+		copy_out(ret_status, &status, sizeof(status));
+	}
+	text_done(&answer);
+	return r;
+}
+
+static void set_loss(struct flakey_loss *loss, const char *name, char *value)
+{
+	const struct {
+		const char *name;
+		const char **string;
+		int64_t *number;
+	} members[] = {
+		{"kind", &loss->kind, NULL},
+		{"path", &loss->path, NULL},
+		{"path2", &loss->path2, NULL},
+		{"what", &loss->what, NULL},
+		{"remedy", &loss->remedy, NULL},
+		{"offset_bytes", NULL, &loss->offset_bytes},
+		{"length_bytes", NULL, &loss->length_bytes},
+		{"since_ns", NULL, &loss->since_ns},
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (strcmp(members[i].name, name) != 0)
+			continue;
+		if (members[i].string)
+			*members[i].string = value;
+		else
+			*members[i].number = record_to_signed(value);
+	}
+	if (strcmp(name, "dropped") == 0)
+		loss->dropped = record_to_signed(value) != 0;
+}
+
+/* Calls each for the items of a plain answer; returns what `count` says. */
+static uint64_t each_loss(char *answer, flakey_loss_fn *each, void *user)
+{
+	static const struct flakey_loss empty = {
+		.size = sizeof(empty),
+		.kind = "",
+		.path = "",
+		.what = "",
+		.offset_bytes = -1,
+	};
+	struct flakey_loss loss = empty;
+	bool pending = false;
+	uint64_t count = 0;
+	char *name;
+	char *value;
+
+	while (record_next(&answer, &name, &value)) {
+		bool ends = strcmp(name, "count") == 0;
+
+		if (ends)
+			count = record_to_unsigned(value);
+		if (ends || strcmp(name, "losses") == 0) {
+			if (pending && each && each(user, &loss) != 0)
+				each = NULL;
+			loss = empty;
+			pending = !ends;
+		} else {
+			set_loss(&loss, name, value);
+		}
+	}
+	return count;
+}
+
+int flakey_unsynced(struct flakey *flakey, flakey_loss_fn *each, void *user)
+{
+	uint64_t count = 0;
+	struct text answer;
+	int r;
+
+	text_init(&answer);
+	r = command(flakey, "unsynced format=plain", &answer);
+	if (r == 0)
+		count = each_loss(answer.data, each, user);
+	text_done(&answer);
+	if (r < 0)
+		return r;
+	return count > INT_MAX ? INT_MAX : (int)count;
+}

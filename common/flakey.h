@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libflakey: a directory that can lose power, for test programs in C and C++.
+ *
+ *	struct flakey_config config = FLAKEY_CONFIG_INIT;
+ *	struct flakey *disk;
+ *	char why[FLAKEY_ERROR_MAX];
+ *
+ *	config.source = "store";
+ *	config.mountpoint = "mnt";
+ *	if (flakey_start(&config, &disk, why, sizeof(why)) < 0)
+ *		errx(1, "%s", why);
+ *	... let the program under test write below "mnt" ...
+ *	flakey_crash(disk, NULL, NULL);
+ *	... open its files again: what is missing, it had not synced ...
+ *	flakey_stop(disk);
+ *	flakey_free(disk);
+ *
+ * Results: 0 for success, or a negative errno; flakey_error() then has one
+ * sentence with the cause and the remedy. The library prints nothing.
+ *
+ * Threads: each handle has a mutex inside, so any function may be called from
+ * any thread. Calls on one handle wait for each other; calls on different
+ * handles of one mount do not. Only flakey_free() must be the last call, and
+ * the text of flakey_error() is that of the newest failure of any thread.
+ *
+ * Structures begin with their size, which the _INIT macros set, so that later
+ * versions can add members at the end. Strings are borrowed for the call only.
+ * Times are in milliseconds, sizes in bytes.
+ *
+ * A handle keeps no file of the mount open. A process that still has a file or
+ * its working directory there makes flakey_stop() fail with -EBUSY.
+ */
+#ifndef FLAKEY_H
+#define FLAKEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FLAKEY_API __attribute__((visibility("default")))
+#else
+#define FLAKEY_API
+#endif
+
+/* Room for the longest sentence with its NUL. */
+#define FLAKEY_ERROR_MAX 512
+
+/* A mount and the way to it. Opaque. */
+struct flakey;
+
+/* For flakey_config.flags. */
+#define FLAKEY_ALLOW_OTHER 1u /* let other users in */
+#define FLAKEY_STORE_SYNC 2u  /* wait for the store's own disk, too */
+
+struct flakey_config {
+	size_t size; /* of this structure, by FLAKEY_CONFIG_INIT */
+	/* The directory that holds what survives. Must exist. */
+	const char *source;
+	/* The directory that programs use. Must exist. */
+	const char *mountpoint;
+	/* All from here on may be NULL or 0: the default. */
+	const char *profile;	      /* "ext4" */
+	const char *cache;	      /* "through", "back" or "none" */
+	const char *scratch;	      /* a directory for unsynced data */
+	uint64_t scratch_limit_bytes; /* 0: none but the disk's */
+	const char *control;	      /* name of the control directory */
+	unsigned int flags;	      /* FLAKEY_ALLOW_OTHER | ... */
+	/* The `flakey` program; else $FLAKEY_COMMAND, else where it was
+	 * installed, else by $PATH. */
+	const char *command;
+};
+
+#define FLAKEY_CONFIG_INIT                                                     \
+	{                                                                      \
+		sizeof(struct flakey_config), 0, 0, 0, 0, 0, 0, 0, 0, 0        \
+	}
+
+/* How long a mode lasts. */
+struct flakey_mode_options {
+	size_t size; /* of this structure, by FLAKEY_MODE_OPTIONS_INIT */
+	/* Back to allow-writes after so long; 0: until the next switch. A
+	 * multiple of 100, as are the others. */
+	int64_t for_ms;
+	/* Alternate: up_ms of allow-writes, then down_ms of the mode. Both or
+	 * neither. */
+	int64_t up_ms;
+	int64_t down_ms;
+};
+
+#define FLAKEY_MODE_OPTIONS_INIT                                               \
+	{                                                                      \
+		sizeof(struct flakey_mode_options), 0, 0, 0                    \
+	}
+
+/* What survives of all that no sync has paid for. */
+enum flakey_keep {
+	FLAKEY_KEEP_NONE = 0, /* nothing: power fails */
+	FLAKEY_KEEP_ALL = 1   /* everything: only the programs die */
+};
+
+struct flakey_plan {
+	size_t size; /* of this structure, by FLAKEY_PLAN_INIT */
+	enum flakey_keep keep;
+};
+
+#define FLAKEY_PLAN_INIT                                                       \
+	{                                                                      \
+		sizeof(struct flakey_plan), FLAKEY_KEEP_NONE                   \
+	}
+
+/* What a crash did. */
+struct flakey_report {
+	size_t size;	       /* of this structure, by FLAKEY_REPORT_INIT */
+	uint64_t incarnation;  /* of the new image; 1 before the first crash */
+	uint64_t lost_records; /* changes of names and attributes */
+	uint64_t lost_bytes;
+	uint64_t lost_files;
+	uint64_t kept_records;
+	uint64_t kept_bytes;
+	uint64_t elapsed_us; /* microseconds that it took */
+	uint64_t digest;     /* of the tree that survived: equal trees, equal */
+};
+
+#define FLAKEY_REPORT_INIT                                                     \
+	{                                                                      \
+		sizeof(struct flakey_report), 0, 0, 0, 0, 0, 0, 0, 0           \
+	}
+
+struct flakey_status {
+	size_t size; /* of this structure, by FLAKEY_STATUS_INIT */
+	char backend[16];
+	char profile[16];
+	char state[16];	   /* "ok", "read-only" */
+	char mode[128];	   /* as it was set: "drop-writes for=3.2s" */
+	char mode_now[16]; /* what is in force: "drop-writes" */
+	int64_t pid;	   /* of the server */
+	uint64_t incarnation;
+	uint64_t journal_records; /* changes that are not durable */
+	uint64_t dirty_bytes;
+	uint64_t dirty_files;
+	uint64_t dropped_bytes; /* acknowledged while dropping, never stored */
+	uint64_t dropped_records;
+	uint64_t lost_commits; /* needed something that was dropped */
+	uint64_t commits;
+	uint64_t requests;
+};
+
+#define FLAKEY_STATUS_INIT                                                     \
+	{                                                                      \
+		sizeof(struct flakey_status), "", "", "", "", "", 0, 0, 0, 0,  \
+			0, 0, 0, 0, 0, 0                                       \
+	}
+
+/* One thing that a crash now would lose. Valid during the call-back only. */
+struct flakey_loss {
+	size_t size;	      /* of this structure, set by the library */
+	const char *kind;     /* "data", "size", "entry", "attributes", ... */
+	const char *path;     /* from the mount's root, begins with '/' */
+	const char *path2;    /* the other name of a rename or link, or NULL */
+	const char *what;     /* "created", "renamed", "written", ... */
+	const char *remedy;   /* the sync that would save it, or NULL */
+	int64_t offset_bytes; /* -1: no range */
+	int64_t length_bytes;
+	int64_t since_ns; /* CLOCK_REALTIME of the oldest change */
+	int dropped;	  /* synced, but while writes were dropped */
+};
+
+/* Returns 0 to go on; anything else ends the list. It must not use the handle
+ * that it was called for. */
+typedef int flakey_loss_fn(void *user, const struct flakey_loss *loss);
+
+/* Mounts config->source on config->mountpoint, in a server process of its own
+ * that lives until flakey_stop(), even when this process dies. Works in a
+ * program with threads. reterr_why (NULL: not wanted) gets the sentence of a
+ * failure. -ENOENT: no flakey program, or a place that does not exist; -EIO:
+ * refused, see the sentence. *ret_flakey belongs to the caller. */
+FLAKEY_API int flakey_start(const struct flakey_config *config,
+			    struct flakey **ret_flakey, char *reterr_why,
+			    size_t reterr_size_bytes);
+
+/* Gets a handle of a mount that exists; path is anything on it. -ENOTTY: not
+ * on a flakey mount, -ENOTCONN: its server is dead. A mount with a control
+ * directory of another name than ".flakey" takes control, else NULL. */
+FLAKEY_API int flakey_attach(const char *path, const char *control,
+			     struct flakey **ret_flakey, char *reterr_why,
+			     size_t reterr_size_bytes);
+
+/* Commits everything, unmounts, and returns when the store is complete. -EBUSY:
+ * something uses the mount; then, as after every failure, it goes on. The
+ * handle is good for flakey_error() and flakey_free() afterwards. */
+FLAKEY_API int flakey_stop(struct flakey *flakey);
+
+/* Forgets the handle, and leaves the mount as it is. Takes NULL. */
+FLAKEY_API void flakey_free(struct flakey *flakey);
+
+/* The sentence of the newest failure, "" if there was none. Valid until the
+ * next call on the handle. */
+FLAKEY_API const char *flakey_error(const struct flakey *flakey);
+
+/* The absolute path of the mount. Valid as long as the handle. */
+FLAKEY_API const char *flakey_mountpoint(const struct flakey *flakey);
+
+/* Commits arrive again. What was acknowledged while dropping is not caught
+ * up. */
+FLAKEY_API int flakey_allow_writes(struct flakey *flakey);
+
+/* Every call succeeds, and nothing arrives on the disk. options may be NULL.
+ * -EINVAL: no multiple of 100 ms, or half a cycle. */
+FLAKEY_API int flakey_drop_writes(struct flakey *flakey,
+				  const struct flakey_mode_options *options);
+
+/* Syncs fail with EIO, and nothing arrives. options as above. */
+FLAKEY_API int flakey_error_writes(struct flakey *flakey,
+				   const struct flakey_mode_options *options);
+
+/* Power fails and comes back: returns when everybody sees what survived. plan
+ * may be NULL (FLAKEY_KEEP_NONE), and so may ret_report. Files that were open
+ * answer EIO from now on. */
+FLAKEY_API int flakey_crash(struct flakey *flakey,
+			    const struct flakey_plan *plan,
+			    struct flakey_report *ret_report);
+
+/* Commits everything, as sync(2) does on a disk (sync(2) itself never reaches
+ * this one). Errors are those of the store: -ENOSPC, -EIO, ... */
+FLAKEY_API int flakey_sync(struct flakey *flakey);
+
+/* Drops clean cached pages: programs then see what the disk has. */
+FLAKEY_API int flakey_evict(struct flakey *flakey);
+
+FLAKEY_API int flakey_status(struct flakey *flakey,
+			     struct flakey_status *ret_status);
+
+/* Calls each for everything that a crash now would lose. Returns how many there
+ * are (INT_MAX at most), or a negative errno. each may be NULL, to count. */
+FLAKEY_API int flakey_unsynced(struct flakey *flakey, flakey_loss_fn *each,
+			       void *user);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/verb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/errmsg.h"
+#include "common/nearest.h"
+#include "common/text.h"
+
+#define BLANKS " \t"
+#define FORMAT_KEY "format="
+
+static const struct {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	enum verb_kind kind;
+} verbs[] = {
+	{"allow-writes", "", "commits arrive", VERB_MODE},
+	{"crash", "[keep=none|all]", "power fails and comes back", VERB_CRASH},
+	{"drop-writes", "[for=TIME] [cycle=UP,DOWN]",
+	 "commits succeed and nothing arrives", VERB_MODE},
+	{"error-writes", "[for=TIME] [cycle=UP,DOWN]",
+	 "commits fail and nothing arrives", VERB_MODE},
+	{"evict", "", "drop clean cached pages", VERB_EVICT},
+	{"help", "", "list the verbs", VERB_HELP},
+	{"mark", "TEXT", "put a remark into the log", VERB_MARK},
+	{"mode", "MODE [for=TIME] [cycle=UP,DOWN]", "switch the mode",
+	 VERB_MODE},
+	{"status", "", "say how things are", VERB_STATUS},
+	{"sync", "", "commit everything", VERB_SYNC},
+	{"unsynced", "", "say what a crash now would lose", VERB_UNSYNCED},
+};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static int parse_format(const char *name, enum record_format *ret_format,
+			struct errmsg *reterr_why)
+{
+	static const char *const names[] = {
+		[RECORD_TEXT] = "text",
+		[RECORD_JSON] = "json",
+		[RECORD_PLAIN] = "plain",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*ret_format = (enum record_format)i;
+			return 0;
+		}
+	}
+	errmsg_set(reterr_why,
+		   "there is no format '%s': use text, json or plain", name);
+	return -EINVAL;
+}
+
+/* Blanks the format= word out, so that offsets in the rest stay true. */
+static int take_format(char *arguments, enum record_format *ret_format,
+		       struct errmsg *reterr_why)
+{
+	int found = 0;
+	int r = 0;
+
+	for (char *word = arguments + strspn(arguments, BLANKS);
+	     *word && r == 0; word += strspn(word, BLANKS)) {
+		size_t length = strcspn(word, BLANKS);
+
+		if (strncmp(word, FORMAT_KEY, strlen(FORMAT_KEY)) == 0) {
+			char after = word[length];
+
+			if (found++) {
+				errmsg_set(reterr_why,
+					   "format= is given twice");
+				return -EINVAL;
+			}
+			word[length] = '\0';
+			r = parse_format(word + strlen(FORMAT_KEY), ret_format,
+					 reterr_why);
+			word[length] = after;
+			memset(word, ' ', length);
+		}
+		word += length;
+	}
+	return r;
+}
+
+/* Splits the next word off; NULL at the end. */
+static char *next_word(char **cursor)
+{
+	char *word = *cursor + strspn(*cursor, BLANKS);
+
+	if (!*word)
+		return NULL;
+	*cursor = word + strcspn(word, BLANKS);
+	if (**cursor)
+		*(*cursor)++ = '\0';
+	return word;
+}
+
+static int parse_plan(char *arguments, struct plan *plan,
+		      struct errmsg *reterr_why)
+{
+	const char *keys[VERB_KEYS_MAX];
+	size_t count = 0;
+	char *word;
+
+	while ((word = next_word(&arguments))) {
+		char *value = strchr(word, '=');
+		int r;
+
+		if (!value || value == word) {
+			errmsg_set(reterr_why,
+				   "'%s' is no KEY=VALUE: a crash takes "
+				   "keep=none or keep=all",
+				   word);
+			return -EINVAL;
+		}
+		*value++ = '\0';
+		r = plan_parse_key(word, value, plan, reterr_why);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < count; i++) {
+			if (strcmp(keys[i], word) == 0) {
+				errmsg_set(reterr_why, "%s= is given twice",
+					   word);
+				return -EINVAL;
+			}
+		}
+		if (count == VERB_KEYS_MAX) {
+			errmsg_set(reterr_why, "more than %d keys",
+				   VERB_KEYS_MAX);
+			return -EINVAL;
+		}
+		keys[count++] = word;
+	}
+	return 0;
+}
+
+static int parse_nothing(const char *name, char *arguments,
+			 struct errmsg *reterr_why)
+{
+	const char *word = next_word(&arguments);
+
+	if (!word)
+		return 0;
+	errmsg_set(reterr_why,
+		   "%s takes nothing but format=text, json or plain: leave out "
+		   "'%s'",
+		   name, word);
+	return strchr(word, '=') ? -ENOENT : -EINVAL;
+}
+
+static int parse_mark(char *arguments, struct verb *verb,
+		      struct errmsg *reterr_why)
+{
+	verb->remark = arguments + strspn(arguments, BLANKS);
+	if (*verb->remark)
+		return 0;
+	errmsg_set(reterr_why, "mark needs a text to put into the log");
+	return -EINVAL;
+}
+
+static int unknown(const char *name, struct errmsg *reterr_why)
+{
+	char hint[NEAREST_HINT_MAX];
+	struct nearest nearest;
+
+	nearest_init(&nearest, name);
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		nearest_offer(&nearest, verbs[i].name);
+	nearest_hint(&nearest, hint);
+	errmsg_set(reterr_why, "unknown verb '%.80s'%s", name,
+		   hint[0] ? hint : "; 'help' lists the verbs");
+	return -ENOENT;
+}
+
+/* A mode's own name is a verb too: the mode line is then the whole line. */
+static int parse_mode(const char *name, char *arguments, struct verb *verb,
+		      struct errmsg *reterr_why)
+{
+	char line[MODE_TEXT_MAX * 2];
+
+	if (strcmp(name, "mode") == 0)
+		return mode_parse(arguments, &verb->mode, reterr_why);
+	if (snprintf(line, sizeof(line), "%s %s", name, arguments) >=
+	    (int)sizeof(line)) {
+		errmsg_set(reterr_why, "%s takes only for= and cycle=", name);
+		return -EINVAL;
+	}
+	return mode_parse(line, &verb->mode, reterr_why);
+}
+
+static int parse_arguments(const char *name, char *arguments, struct verb *verb,
+			   struct errmsg *reterr_why)
+{
+	int r;
+
+	if (verb->kind == VERB_MARK)
+		return parse_mark(arguments, verb, reterr_why);
+	r = take_format(arguments, &verb->format, reterr_why);
+	if (r < 0)
+		return r;
+	switch (verb->kind) {
+	case VERB_CRASH:
+		return parse_plan(arguments, &verb->plan, reterr_why);
+	case VERB_MODE:
+		return parse_mode(name, arguments, verb, reterr_why);
+	default:
+		return parse_nothing(name, arguments, reterr_why);
+	}
+}
+
+int verb_parse(char *line, struct verb *ret_verb, struct errmsg *reterr_why)
+{
+	struct verb verb = {0};
+	char *arguments = line;
+	const char *name = next_word(&arguments);
+
+	if (!name || strchr(name, '=')) {
+		errmsg_set(reterr_why, "a line begins with a verb; 'help' "
+				       "lists them");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		int r;
+
+		if (strcmp(name, verbs[i].name) != 0)
+			continue;
+		verb.kind = verbs[i].kind;
+		r = parse_arguments(name, arguments, &verb, reterr_why);
+		if (r == 0)
+			*ret_verb = verb;
+		return r;
+	}
+	return unknown(name, reterr_why);
+}
+
+void verb_help(struct text *text, enum record_format format)
+{
+	struct record record;
+
+	record_begin(&record, text, format);
+	record_list_begin(&record, "verbs");
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (format == RECORD_TEXT) {
+			text_printf(text, "%-13s%-33s%s\n", verbs[i].name,
+				    verbs[i].arguments, verbs[i].summary);
+			continue;
+		}
+		record_item_begin(&record);
+		record_string(&record, "name", verbs[i].name);
+		record_string(&record, "arguments", verbs[i].arguments);
+		record_string(&record, "summary", verbs[i].summary);
+		record_item_end(&record);
+	}
+	record_list_end(&record);
+	record_end(&record);
+	if (format == RECORD_TEXT)
+		text_printf(text, "each but mark also takes "
+				  "format=text|json|plain\n");
+}
