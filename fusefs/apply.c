@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/apply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "fusefs/data.h"
+#include "fusefs/dentry.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/profile.h"
+#include "fusefs/scratch.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+#define COPY_BYTES ((size_t)1 << 20)
+
+static bool is_stored(const struct volume *volume,
+		      const struct inode *directory)
+{
+	return directory == volume->root || !list_empty(&directory->durable);
+}
+
+static int lost(const char **ret_why, const char *why)
+{
+	*ret_why = why;
+	return APPLY_LOST;
+}
+
+static int apply_create(struct volume *volume, struct record *record,
+			const char **ret_why)
+{
+	if (!is_stored(volume, record->to->directory))
+		return lost(ret_why, "its directory was dropped");
+	if (record->to->durable != NULL)
+		return lost(ret_why, "the removal of its name was dropped");
+	return store_create_locked(volume, record->to, record->inode,
+				   &record->attributes);
+}
+
+static int apply_link(struct volume *volume, struct record *record,
+		      const char **ret_why)
+{
+	if (list_empty(&record->inode->durable))
+		return lost(ret_why, "the file was dropped");
+	if (!is_stored(volume, record->to->directory))
+		return lost(ret_why, "its directory was dropped");
+	if (record->to->durable != NULL)
+		return lost(ret_why, "the removal of its name was dropped");
+	return store_link_locked(volume, record->to, record->inode);
+}
+
+static int apply_unlink(struct volume *volume, struct record *record,
+			const char **ret_why)
+{
+	if (record->from->durable == NULL)
+		return 0; /* it never arrived, so nothing is left to remove */
+	if (record->from->durable != record->inode)
+		return lost(ret_why, "the name means an older file");
+	int r = store_unlink_locked(volume, record->from);
+	if (r == -ENOTEMPTY)
+		return lost(ret_why, "removals inside it were dropped");
+	return r;
+}
+
+static int apply_rename(struct volume *volume, struct record *record,
+			const char **ret_why)
+{
+	bool exchange = record->kind == RECORD_EXCHANGE;
+	if (record->from->durable != record->inode)
+		return lost(ret_why, "what is renamed was dropped");
+	if (!is_stored(volume, record->to->directory))
+		return lost(ret_why, "the target's directory was dropped");
+	if (record->to->durable != record->replaced &&
+	    (exchange || record->to->durable != NULL))
+		return lost(ret_why, "the target is an older file");
+	int r = store_rename_locked(volume, record->from, record->to, exchange);
+	if (r == -ENOTEMPTY)
+		return lost(ret_why, "removals inside the target were dropped");
+	return r;
+}
+
+int apply_pieces(struct volume *volume, int fd,
+		 const struct record_pieces *pieces)
+{
+	if (pieces->count == 0)
+		return 0;
+	size_t room = 0;
+	for (size_t i = 0; i < pieces->count; i++)
+		if ((size_t)pieces->list[i].length_bytes > room)
+			room = (size_t)pieces->list[i].length_bytes;
+	if (room > COPY_BYTES)
+		room = COPY_BYTES;
+	cleanup_free char *buffer = malloc(room);
+	if (buffer == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct record_piece *piece = &pieces->list[i];
+		int64_t done = 0;
+		while (done < piece->length_bytes) {
+			size_t n = room;
+			if ((int64_t)n > piece->length_bytes - done)
+				n = (size_t)(piece->length_bytes - done);
+			int r = scratch_read(volume->scratch,
+					     piece->source + (uint64_t)done,
+					     buffer, n);
+			if (r == 0)
+				r = store_write(fd, buffer, n,
+						piece->offset_bytes + done);
+			if (r < 0)
+				return r;
+			done += (int64_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Cuts what still shows the piece; later writes over it stay. */
+static void settle_piece(struct inode *inode, const struct record_piece *piece)
+{
+	int64_t end = piece->offset_bytes + piece->length_bytes;
+	int64_t offset = piece->offset_bytes;
+	while (offset < end) {
+		struct extent *extent = extents_at(inode->extents, offset);
+		if (extent == NULL || extent->offset_bytes >= end)
+			return;
+		int64_t from = extent->offset_bytes > offset ?
+				       extent->offset_bytes :
+				       offset;
+		int64_t to = extents_end(extent) < end ? extents_end(extent) :
+							 end;
+		bool same = extent->source != EXTENT_ZERO &&
+			    extent->source -
+					    (uint64_t)extent->offset_bytes ==
+				    piece->source -
+					    (uint64_t)piece->offset_bytes;
+		/* Without memory for the cut it is shown from here on, too:
+		 * the bytes are the same. */
+		if (same && extents_cut(inode->extents, from, to - from) < 0)
+			return;
+		offset = to;
+	}
+}
+
+void apply_settle_pieces(struct volume *volume, struct inode *inode,
+			 const struct record_pieces *pieces)
+{
+	int64_t block = profile_block_bytes(volume->profile);
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct record_piece *piece = &pieces->list[i];
+		int64_t end = piece->offset_bytes + piece->length_bytes;
+		settle_piece(inode, piece);
+		if (piece->offset_bytes <= inode->allocated_bytes &&
+		    end > inode->allocated_bytes)
+			inode->allocated_bytes = end;
+		if (end >= inode->size_bytes)
+			inode->tail_block = (end - 1) / block * block;
+	}
+	data_trim(volume, inode);
+}
+
+/* The extents that only hid the store's old state are not needed any more. */
+static void settle_seq(struct volume *volume, struct inode *inode,
+		       uint64_t seq)
+{
+	struct extent *extent = extents_at(inode->extents, 0);
+	while (extent != NULL) {
+		struct extent *next = extents_next(extent);
+		if (extent->state == EXTENT_PUSHED && extent->seq == seq)
+			(void)extents_cut(inode->extents, extent->offset_bytes,
+					  extent->length_bytes);
+		extent = next;
+	}
+	data_trim(volume, inode);
+}
+
+static void forget_blocks(struct inode *inode, const struct record *record)
+{
+	int64_t from = record->kind == RECORD_SIZE ?
+			       record->size_bytes :
+			       record->space.offset_bytes;
+	from = (from + 4095) / 4096 * 4096;
+	if (inode->allocated_bytes > from)
+		inode->allocated_bytes = from;
+	if (inode->tail_block >= from)
+		inode->tail_block = -1;
+}
+
+static int apply_data(struct volume *volume, struct record *record, int fd)
+{
+	struct inode *inode = record->inode;
+	if (record->kind == RECORD_SIZE)
+		return store_truncate(fd, record->size_bytes);
+	if (record->kind == RECORD_SPACE)
+		return store_space(fd, record->space.mode,
+				   record->space.offset_bytes,
+				   record->space.length_bytes);
+	inode_pin(inode);
+	pthread_mutex_unlock(&volume->lock);
+	int r = apply_pieces(volume, fd, &record->pieces);
+	pthread_mutex_lock(&volume->lock);
+	inode_unpin_locked(volume, inode);
+	return r;
+}
+
+static int apply_content(struct volume *volume, struct record *record,
+			 const char **ret_why)
+{
+	struct inode *inode = record->inode;
+	if (!inode->in_store)
+		return inode->nlink == 0 ? 0 :
+					   lost(ret_why, "the file was dropped");
+	int fd;
+	int r = store_get_fd_locked(volume, inode, true, &fd);
+	if (r == -ENOENT && inode->nlink == 0)
+		return 0; /* unlinked since: nobody can see it any more */
+	if (r < 0)
+		return r;
+	r = apply_data(volume, record, fd);
+	store_put_fd(volume->store, inode);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	if (record->kind == RECORD_DATA) {
+		apply_settle_pieces(volume, inode, &record->pieces);
+	} else {
+		forget_blocks(inode, record);
+		settle_seq(volume, inode, record->seq);
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	return 0;
+}
+
+static int apply_status(struct volume *volume, struct record *record,
+			const char **ret_why)
+{
+	struct inode *inode = record->inode;
+	if (inode != volume->root && !inode->in_store)
+		return inode->nlink == 0 ? 0 :
+					   lost(ret_why, "the file was dropped");
+	int r;
+	if (record->kind == RECORD_ATTRIBUTES)
+		r = store_set_attributes_locked(volume, inode,
+						&record->attributes);
+	else
+		r = store_set_xattr_locked(volume, inode, record->xattr.name,
+					   record->xattr.value,
+					   record->xattr.size_bytes);
+	if (r == -ENOENT && inode->nlink == 0)
+		return 0;
+	if (r == 0 && record->kind == RECORD_XATTR) {
+		pthread_rwlock_wrlock(&inode->lock);
+		xattrs_settle(inode, record);
+		pthread_rwlock_unlock(&inode->lock);
+	}
+	return r;
+}
+
+int apply_record_locked(struct volume *volume, struct record *record,
+			const char **ret_why)
+{
+	switch (record->kind) {
+	case RECORD_CREATE:
+		return apply_create(volume, record, ret_why);
+	case RECORD_LINK:
+		return apply_link(volume, record, ret_why);
+	case RECORD_UNLINK:
+		return apply_unlink(volume, record, ret_why);
+	case RECORD_RENAME:
+	case RECORD_EXCHANGE:
+		return apply_rename(volume, record, ret_why);
+	case RECORD_ATTRIBUTES:
+	case RECORD_XATTR:
+		return apply_status(volume, record, ret_why);
+	case RECORD_SIZE:
+	case RECORD_DATA:
+	case RECORD_SPACE:
+		return apply_content(volume, record, ret_why);
+	}
+	return -EINVAL;
+}
+
+void apply_drop_view(struct record *record)
+{
+	if (record->kind != RECORD_SIZE && record->kind != RECORD_DATA &&
+	    record->kind != RECORD_SPACE)
+		return;
+	struct inode *inode = record->inode;
+	pthread_rwlock_wrlock(&inode->lock);
+	for (struct extent *extent = extents_at(inode->extents, 0);
+	     extent != NULL; extent = extents_next(extent))
+		if (extent->state == EXTENT_PUSHED &&
+		    extent->seq == record->seq)
+			extents_mark(inode->extents, extent, EXTENT_CLEAN,
+				     record->seq);
+	pthread_rwlock_unlock(&inode->lock);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commits: what a sync moves from the journal into the store. The profile
+ * chooses, the mode decides whether it arrives. One commit at a time.
+ *
+ * Order: records of names and content in journal order, then the file's own
+ * data, then times. Being killed at any point leaves a prefix of the records
+ * and a part of the data: a state that the real file system can leave, too.
+ *
+ * 0, or a negative errno: EIO when writes are to fail, or the real error of the
+ * store; then what was not stored is still in the journal, and the next sync
+ * tries again.
+ */
+#ifndef FLAKEY_FUSEFS_COMMIT_H
+#define FLAKEY_FUSEFS_COMMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct inode;
+struct volume;
+
+struct commit_range {
+	int64_t from;
+	int64_t to;
+};
+
+/* fsync, fdatasync (datasync), msync, and O_SYNC and O_DSYNC writes, of a file
+ * or directory. range: the bytes of own data, NULL for all. */
+int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
+		const struct commit_range *range);
+
+/* An O_DIRECT write was made there: what the profile makes durable of it. */
+int commit_direct(struct volume *volume, struct inode *inode,
+		  const struct commit_range *range);
+
+/* Everything: `sync`, clean unmount. */
+int commit_all(struct volume *volume);
+
+#endif

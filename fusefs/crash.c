@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All memory that is needed is had before the first thing is let go, so that a
+ * crash happens as a whole or not at all.
+ */
+#include "fusefs/crash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/backend.h"
+#include "common/errmsg.h"
+#include "common/event.h"
+#include "common/plan.h"
+#include "fusefs/commit.h"
+#include "fusefs/dentry.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/journal.h"
+#include "fusefs/risk.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+/* The inodes that the crash touches, each once and pinned. */
+struct doomed {
+	struct inode **list;
+	size_t count;
+	size_t capacity;
+};
+
+void crash_stales_done(struct crash_stales *stales)
+{
+	for (size_t i = 0; i < stales->count; i++)
+		free(stales->list[i].name);
+	free(stales->list);
+	*stales = (struct crash_stales){0};
+}
+
+static int add_stale(struct crash_stales *stales, uint64_t nodeid,
+		     const char *name)
+{
+	if (stales->count == stales->capacity) {
+		size_t capacity = stales->capacity ? stales->capacity * 2 : 64;
+		struct crash_stale *list =
+			reallocarray(stales->list, capacity, sizeof(*list));
+		if (list == NULL)
+			return -ENOMEM;
+		stales->list = list;
+		stales->capacity = capacity;
+	}
+	char *copy = NULL;
+	if (name != NULL && (copy = strdup(name)) == NULL)
+		return -ENOMEM;
+	stales->list[stales->count++] =
+		(struct crash_stale){.nodeid = nodeid, .name = copy};
+	return 0;
+}
+
+static int add_stale_name(struct volume *volume, struct crash_stales *stales,
+			  const struct dentry *dentry)
+{
+	if (dentry == NULL || dentry->directory->nlookup == 0)
+		return 0;
+	return add_stale(stales, inode_nodeid(volume, dentry->directory),
+			 dentry->name);
+}
+
+static int doom(struct doomed *doomed, struct inode *inode)
+{
+	if (inode == NULL || inode->doomed || inode->dead)
+		return 0;
+	if (doomed->count == doomed->capacity) {
+		size_t capacity = doomed->capacity ? doomed->capacity * 2 : 64;
+		struct inode **list = reallocarray(doomed->list, capacity,
+						   sizeof(struct inode *));
+		if (list == NULL)
+			return -ENOMEM;
+		doomed->list = list;
+		doomed->capacity = capacity;
+	}
+	doomed->list[doomed->count++] = inode;
+	inode->doomed = true;
+	inode_pin(inode);
+	return 0;
+}
+
+static int doom_records(struct volume *volume, const struct list *records,
+			struct doomed *doomed, struct crash_stales *stales)
+{
+	int r = 0;
+	list_for_each(node, following, records)
+	{
+		struct record *record = list_entry(node, struct record, link);
+		r = doom(doomed, record->inode);
+		if (r == 0)
+			r = doom(doomed, record->replaced);
+		if (r == 0)
+			r = add_stale_name(volume, stales, record->from);
+		if (r == 0)
+			r = add_stale_name(volume, stales, record->to);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int doom_list(const struct list *head, size_t offset,
+		     struct doomed *doomed)
+{
+	int r = 0;
+	for (const struct list *node = head->next; node != head && r == 0;
+	     node = node->next)
+		r = doom(doomed, (struct inode *)((char *)node - offset));
+	return r;
+}
+
+/* What the kernel caches of a doomed inode: itself, and the names that would
+ * lead to it. */
+static int stale_inode(struct volume *volume, struct crash_stales *stales,
+		       struct inode *inode)
+{
+	int r = 0;
+	if (inode->nlookup > 0)
+		r = add_stale(stales, inode_nodeid(volume, inode), NULL);
+	if (inode_is_directory(inode))
+		return r;
+	list_for_each(node, following, &inode->durable)
+		if (r == 0)
+			r = add_stale_name(volume, stales,
+					   list_entry(node, struct dentry,
+						      durable_link));
+	return r;
+}
+
+static int gather(struct volume *volume, struct doomed *doomed,
+		  struct crash_stales *stales)
+{
+	struct journal *journal = &volume->journal;
+	int r = doom_records(volume, &journal->records, doomed, stales);
+	if (r == 0)
+		r = doom_records(volume, &journal->dropped, doomed, stales);
+	if (r == 0)
+		r = doom_list(&volume->dirty,
+			      offsetof(struct inode, dirty_link), doomed);
+	if (r == 0)
+		r = doom_list(&volume->times,
+			      offsetof(struct inode, times_link), doomed);
+	if (r == 0)
+		r = doom_list(&volume->open, offsetof(struct inode, open_link),
+			      doomed);
+	for (size_t i = 0; i < doomed->count && r == 0; i++)
+		r = stale_inode(volume, stales, doomed->list[i]);
+	return r;
+}
+
+/* From here on nothing can fail. */
+
+static void revert_name(struct dentry *dentry)
+{
+	if (dentry != NULL)
+		dentry_set_live_locked(dentry, dentry->durable);
+}
+
+static void revert_records(struct volume *volume, struct list *records)
+{
+	while (!list_empty(records)) {
+		struct record *record =
+			list_entry(records->next, struct record, link);
+		revert_name(record->from);
+		revert_name(record->to);
+		journal_settle_locked(volume, record);
+	}
+}
+
+static void forget_content(struct volume *volume, struct inode *inode)
+{
+	extents_free(inode->extents);
+	inode->extents = NULL;
+	xattrs_free(inode->xattrs);
+	inode->xattrs = NULL;
+	inode->times_dirty = false;
+	inode->truncated = false;
+	inode->dirty_since_ns = 0;
+	pthread_mutex_lock(&volume->times_lock);
+	list_remove(&inode->times_link);
+	list_remove(&inode->dirty_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
+/* A file: a new inode will be made when its surviving name is looked up. */
+static void kill_file(struct volume *volume, struct inode *inode)
+{
+	while (!list_empty(&inode->durable)) {
+		struct dentry *dentry = list_entry(
+			inode->durable.next, struct dentry, durable_link);
+		struct inode *directory = dentry->directory;
+		dentry_free_locked(volume, dentry);
+		inode_release_locked(volume, directory);
+	}
+	store_forget_fd(volume->store, inode);
+	inode_leave_store_locked(volume, inode);
+	inode->dead = true;
+}
+
+static void revert_directory(struct volume *volume, struct inode *inode)
+{
+	if (inode != volume->root && list_empty(&inode->durable)) {
+		inode_leave_store_locked(volume, inode);
+		inode->dead = true;
+		inode->nlink = 0;
+	} else {
+		inode->attributes_stale = true;
+	}
+}
+
+static void let_go(struct volume *volume, struct doomed *doomed)
+{
+	revert_records(volume, &volume->journal.records);
+	revert_records(volume, &volume->journal.dropped);
+	for (size_t i = 0; i < doomed->count; i++) {
+		struct inode *inode = doomed->list[i];
+		inode->doomed = false;
+		forget_content(volume, inode);
+		if (inode_is_directory(inode))
+			revert_directory(volume, inode);
+		else
+			kill_file(volume, inode);
+	}
+	for (size_t i = 0; i < doomed->count; i++)
+		inode_unpin_locked(volume, doomed->list[i]);
+	volume->journal.committed = volume->journal.seq;
+	volume->read_only = false;
+	volume->invalidating = true;
+	volume->incarnation++;
+}
+
+static void undoom(struct volume *volume, struct doomed *doomed)
+{
+	for (size_t i = 0; i < doomed->count; i++) {
+		doomed->list[i]->doomed = false;
+		inode_unpin_locked(volume, doomed->list[i]);
+	}
+}
+
+static int lose_past(struct volume *volume, struct crash_stales *ret_stales)
+{
+	struct doomed doomed = {0};
+	pthread_mutex_lock(&volume->lock);
+	int r = gather(volume, &doomed, ret_stales);
+	if (r == 0)
+		let_go(volume, &doomed);
+	else
+		undoom(volume, &doomed);
+	pthread_mutex_unlock(&volume->lock);
+	free(doomed.list);
+	return r;
+}
+
+int crash_power(struct volume *volume, const struct plan *plan,
+		struct crash_stales *ret_stales,
+		struct backend_report *ret_report, struct errmsg *reterr_why)
+{
+	pthread_rwlock_wrlock(&volume->gate);
+	struct risk_totals before;
+	risk_sum(volume, &before);
+	int r = 0;
+	if (plan->keep == PLAN_KEEP_ALL)
+		r = commit_all(volume);
+	struct risk_totals lost;
+	risk_sum(volume, &lost);
+	if (r < 0)
+		errmsg_set(reterr_why,
+			   "cannot store what is to be kept: %s; free the"
+			   " cause or crash with keep=none",
+			   strerror(-r));
+	else
+		r = lose_past(volume, ret_stales);
+	if (r == 0) {
+		/* The power comes back to a disk that works. */
+		const struct mode healthy = {.kind = MODE_ALLOW_WRITES};
+		volume_set_mode(volume, &healthy);
+		ret_report->incarnation = volume->incarnation;
+		ret_report->lost_records = lost.records;
+		ret_report->lost_bytes = lost.dirty_bytes + lost.dropped_bytes;
+		ret_report->lost_files = lost.files;
+		ret_report->kept_records = before.records - lost.records;
+		ret_report->kept_bytes = before.dirty_bytes - lost.dirty_bytes;
+	}
+	pthread_rwlock_unlock(&volume->gate);
+	return r;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A write goes into the dirty extent that already covers its place, into the
+ * free scratch space behind the extent that ends there, or into new space. In
+ * place only while no commit copies the extents: a commit must store one state
+ * of a byte, and know whether it is still the newest afterwards.
+ */
+#include "fusefs/data.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/profile.h"
+#include "fusefs/scratch.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+#define PAGE INT64_C(4096)
+
+struct extents *data_extents(struct volume *volume, struct inode *inode)
+{
+	if (inode->extents != NULL)
+		return inode->extents;
+	inode->extents = extents_new(volume->scratch);
+	if (inode->extents == NULL)
+		return NULL;
+	pthread_mutex_lock(&volume->times_lock);
+	list_append(&volume->dirty, &inode->dirty_link);
+	pthread_mutex_unlock(&volume->times_lock);
+	return inode->extents;
+}
+
+void data_trim(struct volume *volume, struct inode *inode)
+{
+	if (inode->extents == NULL || inode->extents->count > 0)
+		return;
+	extents_free(inode->extents);
+	inode->extents = NULL;
+	pthread_mutex_lock(&volume->times_lock);
+	list_remove(&inode->dirty_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
+static int read_store(int fd, char *to, size_t size, int64_t offset)
+{
+	ssize_t n = fd < 0 ? 0 : store_read(fd, to, size, offset);
+	if (n < 0)
+		return (int)n;
+	memset(to + n, 0, size - (size_t)n);
+	return 0;
+}
+
+int data_read_locked(struct volume *volume, struct inode *inode, int fd,
+		     void *buffer, size_t size, int64_t offset)
+{
+	char *to = buffer;
+	struct extent *extent = extents_at(inode->extents, offset);
+	int r = 0;
+	while (size > 0 && r == 0) {
+		int64_t n = (int64_t)size;
+		bool inside = extent != NULL && extent->offset_bytes <= offset;
+		int64_t edge = INT64_MAX;
+		if (extent != NULL)
+			edge = inside ? extents_end(extent) :
+					extent->offset_bytes;
+		if (n > edge - offset)
+			n = edge - offset;
+		if (!inside)
+			r = read_store(fd, to, (size_t)n, offset);
+		else if (extent->source == EXTENT_ZERO)
+			memset(to, 0, (size_t)n);
+		else
+			r = scratch_read(volume->scratch,
+					 extent->source +
+						 (uint64_t)(offset -
+							    extent->offset_bytes),
+					 to, (size_t)n);
+		if (inside)
+			extent = extents_next(extent);
+		to += n;
+		offset += n;
+		size -= (size_t)n;
+	}
+	return r;
+}
+
+ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
+		  size_t size, int64_t offset)
+{
+	for (;;) {
+		int fd = -1;
+		bool stored = inode->in_store;
+		if (stored) {
+			int r = store_get_fd(volume, inode, false, &fd);
+			if (r < 0)
+				return r;
+		}
+		pthread_rwlock_rdlock(&inode->lock);
+		/* A commit may have moved everything there meanwhile. */
+		if (!stored && inode->in_store) {
+			pthread_rwlock_unlock(&inode->lock);
+			continue;
+		}
+		ssize_t n = 0;
+		if (offset < inode->size_bytes) {
+			n = (ssize_t)size;
+			if (n > inode->size_bytes - offset)
+				n = inode->size_bytes - offset;
+			int r = data_read_locked(volume, inode, fd, buffer,
+						 (size_t)n, offset);
+			if (r < 0)
+				n = r;
+		}
+		pthread_rwlock_unlock(&inode->lock);
+		if (fd >= 0)
+			store_put_fd(volume->store, inode);
+		return n;
+	}
+}
+
+/* One piece of a write; returns how many bytes it took. */
+static ssize_t write_in_place(struct volume *volume, struct extent *extent,
+			      const char *data, size_t size, int64_t offset)
+{
+	int64_t n = extents_end(extent) - offset;
+	if (n > (int64_t)size)
+		n = (int64_t)size;
+	int r = scratch_write(volume->scratch,
+			      extent->source +
+				      (uint64_t)(offset - extent->offset_bytes),
+			      data, (size_t)n);
+	return r < 0 ? r : n;
+}
+
+static ssize_t write_behind(struct volume *volume, struct extents *extents,
+			    const char *data, size_t size, int64_t offset)
+{
+	if (offset == 0)
+		return 0;
+	struct extent *before = extents_at(extents, offset - 1);
+	if (before == NULL || extents_end(before) != offset ||
+	    before->state != EXTENT_DIRTY || before->source == EXTENT_ZERO)
+		return 0;
+	uint64_t end = before->source + (uint64_t)before->length_bytes;
+	size_t had = scratch_extend(volume->scratch, end, size);
+	if (had == 0)
+		return 0;
+	int r = scratch_write(volume->scratch, end, data, had);
+	if (r == 0)
+		r = extents_cut(extents, offset, (int64_t)had);
+	if (r < 0) {
+		/* What was taken beyond the unit that is ours anyhow. */
+		uint64_t unit = SCRATCH_UNIT;
+		uint64_t taken = (end + unit - 1) / unit * unit;
+		if (end + had > taken)
+			scratch_drop(volume->scratch, taken,
+				     end + had - taken);
+		return r;
+	}
+	extents_grow(extents, before, (int64_t)had);
+	return (ssize_t)had;
+}
+
+static ssize_t write_anew(struct volume *volume, struct extents *extents,
+			  const char *data, size_t size, int64_t offset)
+{
+	struct extent_what what = {.state = EXTENT_DIRTY};
+	size_t had;
+	int r = scratch_alloc(volume->scratch, size, &what.source, &had);
+	if (r < 0)
+		return r;
+	r = scratch_write(volume->scratch, what.source, data, had);
+	if (r == 0)
+		r = extents_put(extents, offset, (int64_t)had, &what);
+	if (r < 0) {
+		scratch_drop(volume->scratch, what.source, had);
+		return r;
+	}
+	return (ssize_t)had;
+}
+
+static ssize_t write_piece(struct volume *volume, struct inode *inode,
+			   const char *data, size_t size, int64_t offset)
+{
+	struct extents *extents = inode->extents;
+	struct extent *extent = extents_at(extents, offset);
+	bool inside = extent != NULL && extent->offset_bytes <= offset;
+	bool busy = inode->flushing > 0;
+	if (inside && !busy && extent->state == EXTENT_DIRTY &&
+	    extent->source != EXTENT_ZERO)
+		return write_in_place(volume, extent, data, size, offset);
+	/* Up to the next extent that can be written in place. */
+	while (extent != NULL && (extent->state != EXTENT_DIRTY || busy) &&
+	       extents_end(extent) < offset + (int64_t)size)
+		extent = extents_next(extent);
+	if (extent != NULL && extent->state == EXTENT_DIRTY && !busy &&
+	    extent->offset_bytes < offset + (int64_t)size &&
+	    extent->offset_bytes > offset)
+		size = (size_t)(extent->offset_bytes - offset);
+	ssize_t n = write_behind(volume, extents, data, size, offset);
+	if (n != 0)
+		return n;
+	return write_anew(volume, extents, data, size, offset);
+}
+
+/* Appends a record for the inode and notes that fdatasync must wait for it. A
+ * file without a name needs none: nothing of it can be durable. */
+static void append_record(struct volume *volume, struct inode *inode,
+			  struct record *record)
+{
+	if (inode->nlink == 0) {
+		journal_record_discard(volume, record);
+		return;
+	}
+	inode->sync_seq = journal_append(&volume->journal, record);
+	inode->datasync_seq = inode->sync_seq;
+}
+
+/* As ext4_da_write_end() has it: a write is taken page by page, and where a page
+ * of it grows the file and ends in a block that has space, the size on disk
+ * changes with the next commit, whether or not the data follows. Behind the
+ * page of the old end nothing has space yet. */
+static int grow_in_block(struct volume *volume, struct inode *inode,
+			 int64_t offset, int64_t end)
+{
+	int64_t block = profile_block_bytes(volume->profile);
+	int64_t edge = (inode->size_bytes + PAGE - 1) / PAGE * PAGE;
+	if (end > edge)
+		end = edge;
+	if (!profile_grows_in_block(volume->profile) ||
+	    inode->size_bytes == edge || offset >= edge ||
+	    !data_is_allocated(volume, inode, -1, (end - 1) / block * block))
+		return 0;
+	struct record *record = journal_record_new(volume, RECORD_SIZE, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->size_bytes = end;
+	inode->journal_size_bytes = record->size_bytes;
+	append_record(volume, inode, record);
+	return 0;
+}
+
+static int write_locked(struct volume *volume, struct inode *inode,
+			const struct data_write *write)
+{
+	int64_t offset = write->offset_bytes;
+	int64_t end = offset + (int64_t)write->size_bytes;
+	if (offset < 0 || end > DATA_SIZE_MAX)
+		return -EFBIG;
+	int r = journal_has_room(&volume->journal);
+	if (r < 0 || write->size_bytes == 0)
+		return r;
+	if (data_extents(volume, inode) == NULL)
+		return -ENOMEM;
+	size_t done = 0;
+	while (done < write->size_bytes) {
+		ssize_t n = write_piece(volume, inode,
+					(const char *)write->data + done,
+					write->size_bytes - done,
+					offset + (int64_t)done);
+		if (n < 0) {
+			data_trim(volume, inode);
+			return (int)n;
+		}
+		done += (size_t)n;
+	}
+	if (end > inode->size_bytes) {
+		r = grow_in_block(volume, inode, offset, end);
+		if (r < 0)
+			return r;
+		inode->size_bytes = end;
+	}
+	if (inode->dirty_since_ns == 0)
+		inode->dirty_since_ns = inode_nanoseconds(inode_now());
+	inode_touch(volume, inode, INODE_CHANGE_CONTENT);
+	return 0;
+}
+
+int data_write(struct volume *volume, struct inode *inode,
+	       const struct data_write *write)
+{
+	if (volume->read_only)
+		return -EROFS;
+	pthread_rwlock_wrlock(&inode->lock);
+	int r = write_locked(volume, inode, write);
+	pthread_rwlock_unlock(&inode->lock);
+	return r;
+}
+
+/* Behind the new end the store still has the old bytes, until the record is
+ * stored: zeros hide them. */
+static int hide_behind(struct volume *volume, struct inode *inode,
+		       int64_t size, uint64_t seq)
+{
+	struct extents *extents = data_extents(volume, inode);
+	if (extents == NULL)
+		return -ENOMEM;
+	struct extent_what what = {
+		.source = EXTENT_ZERO,
+		.seq = seq,
+		.state = inode->nlink > 0 ? EXTENT_PUSHED : EXTENT_CLEAN,
+	};
+	return extents_put(extents, size, DATA_END - size, &what);
+}
+
+static int truncate_locked(struct volume *volume, struct inode *inode,
+			   int64_t size)
+{
+	int r = journal_has_room(&volume->journal);
+	if (r < 0)
+		return r;
+	struct record *record = journal_record_new(volume, RECORD_SIZE, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->size_bytes = size;
+	/* The record's number is not known before it is appended, and the
+	 * extents must not fail afterwards: they get theirs at the end. */
+	if (size < inode->size_bytes)
+		r = hide_behind(volume, inode, size, UINT64_MAX);
+	if (r < 0) {
+		journal_record_discard(volume, record);
+		return r;
+	}
+	append_record(volume, inode, record);
+	struct extent *hidden = extents_at(inode->extents, size);
+	if (hidden != NULL && hidden->seq == UINT64_MAX)
+		extents_mark(inode->extents, hidden, hidden->state,
+			     inode->sync_seq);
+	if (size == 0)
+		inode->truncated = true;
+	inode->size_bytes = size;
+	inode->journal_size_bytes = size;
+	inode_touch(volume, inode,
+		    INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC);
+	return 0;
+}
+
+int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
+{
+	if (volume->read_only)
+		return -EROFS;
+	if (size < 0)
+		return -EINVAL;
+	if (size > DATA_SIZE_MAX)
+		return -EFBIG;
+	pthread_rwlock_wrlock(&inode->lock);
+	int r = truncate_locked(volume, inode, size);
+	pthread_rwlock_unlock(&inode->lock);
+	return r;
+}
+
+static int collect_dirty(struct inode *inode, int64_t from, int64_t to,
+			 struct record_pieces *pieces)
+{
+	size_t capacity = 0;
+	for (struct extent *extent = extents_at(inode->extents, from);
+	     extent != NULL && extent->offset_bytes < to;
+	     extent = extents_next(extent)) {
+		if (extent->state != EXTENT_DIRTY)
+			continue;
+		if (pieces->count == capacity) {
+			capacity = capacity ? capacity * 2 : 4;
+			struct record_piece *list = reallocarray(
+				pieces->list, capacity, sizeof(*list));
+			if (list == NULL)
+				return -ENOMEM;
+			pieces->list = list;
+		}
+		pieces->list[pieces->count++] = (struct record_piece){
+			.offset_bytes = extent->offset_bytes,
+			.length_bytes = extent->length_bytes,
+			.source = extent->source,
+		};
+	}
+	return 0;
+}
+
+int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
+		     int64_t to)
+{
+	if (inode->extents == NULL || inode->nlink == 0)
+		return 0;
+	int r = extents_split(inode->extents, from);
+	if (r == 0 && to < DATA_END)
+		r = extents_split(inode->extents, to);
+	if (r < 0)
+		return r;
+	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	r = collect_dirty(inode, from, to, &record->pieces);
+	if (r < 0 || record->pieces.count == 0) {
+		/* Nothing is held yet. */
+		record->pieces.count = 0;
+		journal_record_discard(volume, record);
+		return r;
+	}
+	int64_t end = 0;
+	for (size_t i = 0; i < record->pieces.count; i++) {
+		struct record_piece *piece = &record->pieces.list[i];
+		scratch_hold(volume->scratch, piece->source,
+			     (uint64_t)piece->length_bytes);
+		end = piece->offset_bytes + piece->length_bytes;
+	}
+	append_record(volume, inode, record);
+	if (end > inode->size_bytes)
+		end = inode->size_bytes;
+	if (end > inode->journal_size_bytes)
+		inode->journal_size_bytes = end;
+	for (struct extent *extent = extents_at(inode->extents, from);
+	     extent != NULL && extent->offset_bytes < to;
+	     extent = extents_next(extent))
+		if (extent->state == EXTENT_DIRTY)
+			extents_mark(inode->extents, extent, EXTENT_PUSHED,
+				     inode->sync_seq);
+	return 0;
+}
+
+void data_push(struct volume *volume, struct inode *inode, int64_t from,
+	       int64_t to)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+	/* ext4_alloc_da_blocks(): only if something waits for its blocks. */
+	if (data_allocates(volume, inode, -1, from, to))
+		(void)data_push_locked(volume, inode, from, to);
+	pthread_rwlock_unlock(&inode->lock);
+}
+
+void data_close(struct volume *volume, struct inode *inode)
+{
+	if (!profile_pushes_on_close(volume->profile))
+		return;
+	pthread_rwlock_wrlock(&inode->lock);
+	bool push = inode->truncated;
+	inode->truncated = false;
+	pthread_rwlock_unlock(&inode->lock);
+	if (push)
+		data_push(volume, inode, 0, DATA_END);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * File data in the live image: journal extents where there are any, the store
+ * elsewhere, zeros behind both. Functions take the inode's lock themselves
+ * unless they say otherwise; none holds the volume's lock, and data_push() may
+ * be called with it.
+ */
+#ifndef FLAKEY_FUSEFS_DATA_H
+#define FLAKEY_FUSEFS_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct inode;
+struct volume;
+
+/* As ext4 with blocks of 4 KiB has it; also keeps sums of offsets in range. */
+#define DATA_SIZE_MAX (INT64_C(16) << 40)
+
+/* Stands for "to the end" in ranges. */
+#define DATA_END INT64_MAX
+
+ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
+		  size_t size, int64_t offset);
+
+struct data_write {
+	const void *data;
+	size_t size_bytes;
+	int64_t offset_bytes;
+};
+int data_write(struct volume *volume, struct inode *inode,
+	       const struct data_write *write);
+
+int data_truncate(struct volume *volume, struct inode *inode, int64_t size);
+
+/* The unsynced data in a range goes out with the next commit of names. Without
+ * memory it just stays dirty, which is legal, too. */
+void data_push(struct volume *volume, struct inode *inode, int64_t from,
+	       int64_t to);
+
+/* push_locked pushes with the inode's lock held for writing; whether anything
+ * needs new blocks is not asked. */
+int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
+		     int64_t to);
+
+/* close(2) of any descriptor of the file. */
+void data_close(struct volume *volume, struct inode *inode);
+
+/* SEEK_DATA, SEEK_HOLE. */
+int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
+		  bool hole);
+
+/* The file's extents, made when first needed. NULL: out of memory. Lock held. */
+struct extents *data_extents(struct volume *volume, struct inode *inode);
+/* Forgets an empty map. Lock held. */
+void data_trim(struct volume *volume, struct inode *inode);
+
+/* Reads as data_read() does, with the lock held and a descriptor of the store's
+ * file, or -1 for none. */
+int data_read_locked(struct volume *volume, struct inode *inode, int fd,
+		     void *buffer, size_t size, int64_t offset);
+
+/* Whether the block that begins at offset has been given space that holds data,
+ * once the journal is committed. fd as above, and then the answer is exact; -1:
+ * from memory, unknown is no. Lock held. */
+bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
+		       int64_t block);
+/* Whether any dirty data in the range lies in blocks without space. */
+bool data_allocates(struct volume *volume, struct inode *inode, int fd,
+		    int64_t from, int64_t to);
+/* Learns from the store what data_is_allocated() then knows. Lock not held. */
+void data_learn_blocks(struct volume *volume, struct inode *inode);
+
+#endif

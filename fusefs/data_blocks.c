@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which blocks of a file have space, and where its holes are: the store's own
+ * map, as the records of the journal will have changed it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "fusefs/data.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/profile.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+enum answer { NO, YES, UNKNOWN };
+
+static bool has_piece(const struct record_pieces *pieces, int64_t from,
+		      int64_t to)
+{
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct record_piece *piece = &pieces->list[i];
+		if (piece->offset_bytes < to &&
+		    piece->offset_bytes + piece->length_bytes > from)
+			return true;
+	}
+	return false;
+}
+
+static enum answer ask_record(const struct record *record, int64_t block,
+			      int64_t end)
+{
+	if (record->kind == RECORD_DATA && has_piece(&record->pieces, block,
+						     end))
+		return YES;
+	if (record->kind == RECORD_SIZE && record->size_bytes <= block)
+		return NO;
+	if (record->kind == RECORD_SPACE &&
+	    record->space.mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) &&
+	    record->space.offset_bytes <= block &&
+	    record->space.offset_bytes + record->space.length_bytes >= end)
+		return NO;
+	return UNKNOWN;
+}
+
+static enum answer ask_journal(struct volume *volume, struct inode *inode,
+			       int64_t block)
+{
+	int64_t end = block + profile_block_bytes(volume->profile);
+	enum answer answer = UNKNOWN;
+	pthread_mutex_lock(&volume->journal.lock);
+	for (struct list *node = inode->records.prev;
+	     node != &inode->records && answer == UNKNOWN; node = node->prev)
+		answer = ask_record(
+			list_entry(node, struct record, inode_link), block,
+			end);
+	pthread_mutex_unlock(&volume->journal.lock);
+	return answer;
+}
+
+bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
+		       int64_t block)
+{
+	enum answer answer = ask_journal(volume, inode, block);
+	if (answer != UNKNOWN)
+		return answer == YES;
+	if (!inode->in_store)
+		return false;
+	if (block < inode->allocated_bytes || block == inode->tail_block)
+		return true;
+	if (fd < 0)
+		return false;
+	int64_t data = store_seek(fd, block, false);
+	return data >= block &&
+	       data < block + profile_block_bytes(volume->profile);
+}
+
+bool data_allocates(struct volume *volume, struct inode *inode, int fd,
+		    int64_t from, int64_t to)
+{
+	int64_t size = profile_block_bytes(volume->profile);
+	for (struct extent *extent = extents_at(inode->extents, from);
+	     extent != NULL && extent->offset_bytes < to;
+	     extent = extents_next(extent)) {
+		if (extent->state != EXTENT_DIRTY)
+			continue;
+		int64_t block = extent->offset_bytes / size * size;
+		for (; block < extents_end(extent); block += size)
+			if (!data_is_allocated(volume, inode, fd, block))
+				return true;
+	}
+	return false;
+}
+
+void data_learn_blocks(struct volume *volume, struct inode *inode)
+{
+	int fd;
+	if (!inode->in_store || store_get_fd(volume, inode, false, &fd) < 0)
+		return;
+	int64_t block = profile_block_bytes(volume->profile);
+	struct stat st;
+	pthread_rwlock_wrlock(&inode->lock);
+	if (inode->allocated_bytes == 0 && store_file_stat(fd, &st) == 0 &&
+	    st.st_size > 0) {
+		int64_t hole = store_seek(fd, 0, true);
+		if (hole > 0)
+			inode->allocated_bytes = hole;
+		int64_t tail = (st.st_size - 1) / block * block;
+		int64_t data = store_seek(fd, tail, false);
+		inode->tail_block = data >= tail ? tail : -1;
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	store_put_fd(volume->store, inode);
+}
+
+/* Where data, or a hole, begins in what the store has of [offset, end); end if
+ * nowhere. */
+static int64_t seek_store(int fd, int64_t offset, int64_t end, bool hole)
+{
+	int64_t found = fd < 0 ? -ENXIO : store_seek(fd, offset, hole);
+	if (found == -ENXIO)
+		found = hole ? offset : end;
+	return found < end ? found : end;
+}
+
+static int64_t seek_locked(const struct inode *inode, int fd, int64_t offset,
+			   bool hole)
+{
+	int64_t size = inode->size_bytes;
+	const struct extent *extent = extents_at(inode->extents, offset);
+	while (offset < size) {
+		int64_t end = size;
+		bool inside = extent != NULL && extent->offset_bytes <= offset;
+		if (inside) {
+			if ((extent->source == EXTENT_ZERO) == hole)
+				return offset;
+			end = extents_end(extent);
+			extent = extents_next(extent);
+			offset = end;
+			continue;
+		}
+		if (extent != NULL && extent->offset_bytes < end)
+			end = extent->offset_bytes;
+		offset = seek_store(fd, offset, end, hole);
+		if (offset < 0 || offset < end)
+			return offset;
+	}
+	return hole ? size : -ENXIO;
+}
+
+int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
+		  bool hole)
+{
+	int fd = -1;
+	if (inode->in_store) {
+		int r = store_get_fd(volume, inode, false, &fd);
+		if (r < 0)
+			return r;
+	}
+	pthread_rwlock_rdlock(&inode->lock);
+	int64_t found = -ENXIO;
+	if (offset >= 0 && offset < inode->size_bytes)
+		found = seek_locked(inode, fd, offset, hole);
+	pthread_rwlock_unlock(&inode->lock);
+	if (fd >= 0)
+		store_put_fd(volume->store, inode);
+	return found;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/fusefs.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/control.h"
+#include "common/errmsg.h"
+#include "common/event.h"
+#include "common/log.h"
+#include "fusefs/commit.h"
+#include "fusefs/loop.h"
+#include "fusefs/ops.h"
+#include "fusefs/probe.h"
+#include "fusefs/verbs.h"
+#include "fusefs/volume.h"
+
+/* What libfuse said last: it explains a failed mount better than errno. */
+static struct errmsg libfuse_words;
+
+static void take_libfuse_words(enum fuse_log_level level, const char *format,
+			       va_list arguments)
+{
+	(void)level;
+	int n = vsnprintf(libfuse_words.text, sizeof(libfuse_words.text),
+			  format, arguments);
+	while (n > 0 && n < ERRMSG_MAX && libfuse_words.text[n - 1] == '\n')
+		libfuse_words.text[--n] = '\0';
+}
+
+static char *copy(const char *string)
+{
+	return strdup(string != NULL ? string : "");
+}
+
+static const char *scratch_of(const struct fusefs_config *config)
+{
+	const char *directory = config->scratch;
+	if (directory == NULL)
+		directory = getenv("TMPDIR");
+	return directory == NULL || *directory == '\0' ? "/var/tmp" : directory;
+}
+
+static int copy_config(struct fusefs *fusefs,
+		       const struct fusefs_config *config)
+{
+	const char *control = config->control ? config->control :
+						CONTROL_DIRECTORY;
+	fusefs->config = *config;
+	fusefs->config.source = realpath(config->source, NULL);
+	fusefs->config.mountpoint = realpath(config->mountpoint, NULL);
+	fusefs->config.profile =
+		copy(config->profile ? config->profile : "ext4");
+	fusefs->config.scratch = copy(scratch_of(config));
+	fusefs->config.control = NULL;
+	if (strcmp(control, "none") != 0)
+		fusefs->control_name = copy(control);
+	fusefs->uid = geteuid();
+	fusefs->gid = getegid();
+	return fusefs->config.profile && fusefs->config.scratch ? 0 : -ENOMEM;
+}
+
+static bool is_inside(const char *inner, const char *outer)
+{
+	size_t length = strlen(outer);
+	if (strncmp(inner, outer, length) != 0)
+		return false;
+	return outer[length - 1] == '/' || inner[length] == '/' ||
+	       inner[length] == '\0';
+}
+
+/* The source below the mountpoint would be hidden by the mount, and the mount
+ * below the source would be asked for its own content. */
+static int check_places(const struct fusefs *fusefs,
+			const struct fusefs_config *asked,
+			struct errmsg *reterr_why)
+{
+	const char *source = fusefs->config.source;
+	const char *mountpoint = fusefs->config.mountpoint;
+	if (source == NULL || mountpoint == NULL) {
+		const char *missing = source == NULL ? asked->source :
+						       asked->mountpoint;
+		errmsg_set(reterr_why,
+			   "'%s' does not exist; create the directory first",
+			   missing);
+		return -ENOENT;
+	}
+	struct stat st;
+	if (stat(mountpoint, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		errmsg_set(reterr_why,
+			   "the mountpoint '%s' is not a directory",
+			   mountpoint);
+		return -ENOTDIR;
+	}
+	if (is_inside(source, mountpoint) || is_inside(mountpoint, source)) {
+		errmsg_set(reterr_why,
+			   "the source '%s' and the mountpoint '%s' lie inside"
+			   " each other; choose two separate directories",
+			   source, mountpoint);
+		return -EINVAL;
+	}
+	if (fusefs->control_name != NULL &&
+	    (strchr(fusefs->control_name, '/') != NULL ||
+	     strcmp(fusefs->control_name, ".") == 0 ||
+	     strcmp(fusefs->control_name, "..") == 0 ||
+	     *fusefs->control_name == '\0' ||
+	     strlen(fusefs->control_name) > 255)) {
+		errmsg_set(reterr_why,
+			   "'%s' cannot name the control directory; give a"
+			   " plain file name, or none",
+			   fusefs->control_name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Commas and backslashes end an option's value for libfuse. */
+static int append_escaped(char *to, size_t size, const char *value)
+{
+	size_t used = strlen(to);
+	for (; *value != '\0'; value++) {
+		if (used + 3 > size)
+			return -ENAMETOOLONG;
+		if (*value == ',' || *value == '\\')
+			to[used++] = '\\';
+		to[used++] = *value;
+	}
+	to[used] = '\0';
+	return 0;
+}
+
+static int make_session(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	char options[8192] = "-osubtype=flakey,default_permissions";
+	if (fusefs->config.allow_other)
+		strcat(options, ",allow_other");
+	strcat(options, ",fsname=");
+	int r = append_escaped(options, sizeof(options),
+			       fusefs->config.source);
+	if (r < 0)
+		return r;
+	char *arguments[] = {(char *)"flakey", options, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(2, arguments);
+	fusefs->session = fuse_session_new(&args, &ops_table,
+					   sizeof(ops_table), fusefs);
+	fuse_opt_free_args(&args);
+	if (fusefs->session != NULL)
+		return 0;
+	errmsg_set(reterr_why, "libfuse refused to start: %s",
+		   libfuse_words.text);
+	return -EIO;
+}
+
+static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	libfuse_words.text[0] = '\0';
+	errno = 0;
+	if (fuse_session_mount(fusefs->session, fusefs->config.mountpoint) == 0)
+		return 0;
+	int r = errno > 0 ? -errno : -EIO;
+	errmsg_set(reterr_why,
+		   "cannot mount on '%s': %s; check that fusermount3 is"
+		   " installed and /dev/fuse may be opened",
+		   fusefs->config.mountpoint,
+		   libfuse_words.text[0] != '\0' ? libfuse_words.text :
+						   strerror(-r));
+	return r;
+}
+
+static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	fusefs->events = event_new();
+	if (fusefs->events == NULL)
+		return -ENOMEM;
+	const struct volume_config volume = {
+		.source = fusefs->config.source,
+		.scratch_directory = fusefs->config.scratch,
+		.profile = fusefs->config.profile,
+		.scratch_limit_bytes = fusefs->config.scratch_limit_bytes,
+		.store_sync = fusefs->config.store_sync,
+	};
+	int r = volume_open(&volume, fusefs->events, &fusefs->volume,
+			    reterr_why);
+	if (r < 0)
+		return r;
+	fusefs->control = control_new((struct backend *)fusefs, &verbs_table,
+				      fusefs->events);
+	if (fusefs->control == NULL)
+		return -ENOMEM;
+	return make_session(fusefs, reterr_why);
+}
+
+int fusefs_mount(const struct fusefs_config *config,
+		 struct fusefs **ret_fusefs, struct errmsg *reterr_why)
+{
+	struct fusefs *fusefs = calloc(1, sizeof(*fusefs));
+	if (fusefs == NULL)
+		return -ENOMEM;
+	umask(0); /* the kernel has applied the program's own */
+	fuse_set_log_func(take_libfuse_words);
+	int r = copy_config(fusefs, config);
+	if (r == 0)
+		r = check_places(fusefs, config, reterr_why);
+	if (r == 0)
+		r = build(fusefs, reterr_why);
+	if (r == 0)
+		r = mount_session(fusefs, reterr_why);
+	if (r < 0) {
+		fusefs_free(fusefs);
+		return r;
+	}
+	fusefs->mounted = true;
+	*ret_fusefs = fusefs;
+	return 0;
+}
+
+/* Signals that end the mount come as readable bytes. */
+static int signal_descriptor(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static void wait_for_end(struct fusefs *fusefs, int signal_fd)
+{
+	struct pollfd fds[2] = {
+		{.fd = signal_fd, .events = POLLIN},
+		{.fd = loop_ended_fd(fusefs->loop), .events = POLLIN},
+	};
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+}
+
+static int commit_everything(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	pthread_rwlock_rdlock(&fusefs->volume->gate);
+	int r = commit_all(fusefs->volume);
+	pthread_rwlock_unlock(&fusefs->volume->gate);
+	if (r < 0)
+		errmsg_set(reterr_why,
+			   "a part of the unsynced changes could not be stored"
+			   " in '%s' and is lost: %s",
+			   fusefs->config.source, strerror(-r));
+	return r;
+}
+
+int fusefs_serve(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	/* Before any thread starts, so that all inherit the mask. */
+	cleanup_fd int signal_fd = signal_descriptor();
+	if (signal_fd < 0)
+		return -errno;
+	int r = loop_start(fusefs->session, &fusefs->loop);
+	if (r < 0)
+		return r;
+	r = ops_control_start(fusefs);
+	if (r < 0)
+		return r;
+	probe_kernel(fusefs);
+	wait_for_end(fusefs, signal_fd);
+	/* The mount first, so that the kernel hands over its dirty pages and
+	 * nobody begins anything new; then all of it is stored. */
+	fuse_session_unmount(fusefs->session);
+	fusefs->mounted = false;
+	ops_control_stop(fusefs);
+	loop_stop(fusefs->loop);
+	fusefs->loop = NULL;
+	return commit_everything(fusefs, reterr_why);
+}
+
+void fusefs_free(struct fusefs *fusefs)
+{
+	if (fusefs == NULL)
+		return;
+	if (fusefs->mounted)
+		fuse_session_unmount(fusefs->session);
+	if (fusefs->session != NULL)
+		fuse_session_destroy(fusefs->session);
+	control_free(fusefs->control);
+	volume_close(fusefs->volume);
+	event_free(fusefs->events);
+	free((char *)fusefs->config.source);
+	free((char *)fusefs->config.mountpoint);
+	free((char *)fusefs->config.profile);
+	free((char *)fusefs->config.scratch);
+	free(fusefs->control_name);
+	free(fusefs);
+}

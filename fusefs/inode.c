@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/inode.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "fusefs/dentry.h"
+#include "fusefs/extents.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+struct timespec inode_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now;
+}
+
+struct inode *inode_new(struct volume *volume, mode_t mode)
+{
+	struct inode *inode = calloc(1, sizeof(*inode));
+	if (inode == NULL)
+		return NULL;
+	if (S_ISDIR(mode)) {
+		inode->directory = calloc(1, sizeof(*inode->directory));
+		if (inode->directory == NULL) {
+			free(inode);
+			return NULL;
+		}
+		list_init(&inode->directory->overlay);
+	}
+	list_append(&volume->all, &inode->all_link);
+	list_init(&inode->live);
+	list_init(&inode->durable);
+	list_init(&inode->records);
+	list_init(&inode->times_link);
+	list_init(&inode->dirty_link);
+	list_init(&inode->open_link);
+	list_init(&inode->fd_link);
+	inode->fd = -1;
+	inode->tail_block = -1;
+	pthread_rwlock_init(&inode->lock, NULL);
+	inode->mode = mode;
+	inode->nlink = S_ISDIR(mode) ? 2 : 1;
+	inode->number = volume->next_number++;
+	inode->atime = inode->mtime = inode->ctime = inode_now();
+	volume->inode_count++;
+	return inode;
+}
+
+uint64_t inode_nodeid(const struct volume *volume, const struct inode *inode)
+{
+	return inode == volume->root ? 1 : (uint64_t)(uintptr_t)inode;
+}
+
+static size_t slot_of(const struct volume *volume, uint64_t number)
+{
+	return (number * UINT64_C(0x9e3779b97f4a7c15)) >> 20 &
+	       (volume->inode_slots - 1);
+}
+
+struct inode *inode_find_store_locked(struct volume *volume, uint64_t number)
+{
+	struct inode *inode = volume->inodes[slot_of(volume, number)];
+	while (inode != NULL && inode->store_number != number)
+		inode = inode->hash_next;
+	return inode;
+}
+
+/* Doubles the table when it is full. Without memory it stays as it is, only
+ * slower. */
+static void grow_table(struct volume *volume)
+{
+	if (volume->store_inode_count < volume->inode_slots)
+		return;
+	size_t slots = volume->inode_slots * 2;
+	struct inode **old = volume->inodes;
+	struct inode **table = calloc(slots, sizeof(struct inode *));
+	if (table == NULL)
+		return;
+	size_t old_slots = volume->inode_slots;
+	volume->inodes = table;
+	volume->inode_slots = slots;
+	for (size_t i = 0; i < old_slots; i++) {
+		struct inode *next;
+		for (struct inode *inode = old[i]; inode; inode = next) {
+			next = inode->hash_next;
+			size_t slot = slot_of(volume, inode->store_number);
+			inode->hash_next = table[slot];
+			table[slot] = inode;
+		}
+	}
+	free(old);
+}
+
+void inode_enter_store_locked(struct volume *volume, struct inode *inode,
+			      const struct stat *st)
+{
+	assert(!inode->in_store);
+	grow_table(volume);
+	inode->in_store = true;
+	inode->store_number = st->st_ino;
+	size_t slot = slot_of(volume, inode->store_number);
+	inode->hash_next = volume->inodes[slot];
+	volume->inodes[slot] = inode;
+	volume->store_inode_count++;
+}
+
+void inode_leave_store_locked(struct volume *volume, struct inode *inode)
+{
+	if (!inode->in_store)
+		return;
+	struct inode **link =
+		&volume->inodes[slot_of(volume, inode->store_number)];
+	while (*link != inode)
+		link = &(*link)->hash_next;
+	*link = inode->hash_next;
+	inode->hash_next = NULL;
+	inode->in_store = false;
+	volume->store_inode_count--;
+}
+
+void inode_load(struct inode *inode, const struct stat *st)
+{
+	inode->mode = st->st_mode;
+	inode->uid = st->st_uid;
+	inode->gid = st->st_gid;
+	inode->nlink = st->st_nlink;
+	inode->rdev = st->st_rdev;
+	inode->size_bytes = st->st_size;
+	inode->journal_size_bytes = st->st_size;
+	inode->blocks = (uint64_t)st->st_blocks;
+	inode->atime = st->st_atim;
+	inode->mtime = st->st_mtim;
+	inode->ctime = st->st_ctim;
+	inode->attributes_stale = false;
+}
+
+struct inode *inode_of_store_locked(struct volume *volume,
+				    const struct stat *st)
+{
+	struct inode *inode = inode_find_store_locked(volume, st->st_ino);
+	if (inode != NULL)
+		return inode;
+	inode = inode_new(volume, st->st_mode);
+	if (inode == NULL)
+		return NULL;
+	inode_load(inode, st);
+	inode->number = st->st_ino;
+	inode_enter_store_locked(volume, inode, st);
+	return inode;
+}
+
+static bool is_needed(const struct inode *inode)
+{
+	if (inode->nlookup > 0 || inode->open_count > 0 || inode->pins > 0)
+		return true;
+	/* What a name still leads to must be stored first. */
+	return inode->nlink > 0 && !inode->dead &&
+	       (inode->extents != NULL || inode->times_dirty);
+}
+
+void inode_destroy(struct volume *volume, struct inode *inode)
+{
+	list_remove(&inode->all_link);
+	inode_leave_store_locked(volume, inode);
+	store_forget_fd(volume->store, inode);
+	pthread_mutex_lock(&volume->times_lock);
+	list_remove(&inode->times_link);
+	list_remove(&inode->dirty_link);
+	pthread_mutex_unlock(&volume->times_lock);
+	extents_free(inode->extents);
+	xattrs_free(inode->xattrs);
+	pthread_rwlock_destroy(&inode->lock);
+	free(inode->directory);
+	free(inode->target);
+	free(inode);
+	volume->inode_count--;
+}
+
+static struct dentry *any_name(struct inode *inode)
+{
+	struct dentry *dentry = dentry_live_of(inode);
+	return dentry != NULL ? dentry : dentry_durable_of(inode);
+}
+
+/*
+ * Freeing its clean names may make parents unneeded, and theirs in turn: a work
+ * list instead of a recursion. Its links are those of the list of open inodes,
+ * which an unneeded inode is not on.
+ */
+void inode_release_locked(struct volume *volume, struct inode *inode)
+{
+	struct list work;
+	list_init(&work);
+	if (!is_needed(inode))
+		list_append(&work, &inode->open_link);
+	while (!list_empty(&work)) {
+		inode = list_entry(work.next, struct inode, open_link);
+		list_remove(&inode->open_link);
+		struct dentry *dentry;
+		while ((dentry = any_name(inode)) != NULL) {
+			struct inode *directory = dentry->directory;
+			dentry_free_locked(volume, dentry);
+			if (!is_needed(directory) &&
+			    list_empty(&directory->open_link))
+				list_append(&work, &directory->open_link);
+		}
+		inode_destroy(volume, inode);
+	}
+}
+
+void inode_unpin_locked(struct volume *volume, struct inode *inode)
+{
+	assert(inode->pins > 0);
+	inode->pins--;
+	inode_release_locked(volume, inode);
+}
+
+void inode_stat(struct inode *inode, struct stat *ret_st)
+{
+	pthread_rwlock_rdlock(&inode->lock);
+	*ret_st = (struct stat){
+		.st_ino = inode->number,
+		.st_mode = inode->mode,
+		.st_nlink = inode->nlink,
+		.st_uid = inode->uid,
+		.st_gid = inode->gid,
+		.st_rdev = inode->rdev,
+		.st_size = inode->size_bytes,
+		.st_blksize = 4096,
+		.st_atim = inode->atime,
+		.st_mtim = inode->mtime,
+		.st_ctim = inode->ctime,
+	};
+	uint64_t unsynced = 0;
+	if (inode->extents != NULL)
+		unsynced = (uint64_t)(inode->extents->dirty_bytes +
+				      inode->extents->clean_bytes);
+	/* An estimate, as delayed allocation gives one: programs use it to
+	 * find holes, so a dense file must not look sparse. */
+	uint64_t blocks = inode->blocks + (unsynced + 4095) / 4096 * 8;
+	uint64_t dense = ((uint64_t)inode->size_bytes + 4095) / 4096 * 8;
+	if (unsynced > 0 && blocks > dense)
+		blocks = dense;
+	ret_st->st_blocks = (blkcnt_t)blocks;
+	pthread_rwlock_unlock(&inode->lock);
+}
+
+void inode_touch(struct volume *volume, struct inode *inode, int change)
+{
+	struct timespec now = inode_now();
+	inode->ctime = now;
+	if (change & INODE_CHANGE_CONTENT)
+		inode->mtime = now;
+	inode->sync_seq = journal_tick(&volume->journal);
+	if (change & INODE_CHANGE_DATASYNC)
+		inode->datasync_seq = inode->sync_seq;
+	if (inode->times_dirty)
+		return;
+	inode->times_dirty = true;
+	pthread_mutex_lock(&volume->times_lock);
+	list_append(&volume->times, &inode->times_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An inode of the live image. It is in memory while the kernel knows it, a
+ * handle is open, the journal needs it, or a known name of a child hangs on it
+ * (pins). All else is only in the store and is read again when asked for.
+ *
+ * The same object stands for the live and for the durable file: what differs
+ * is in the pending records, the extents and the names (dentry.h).
+ */
+#ifndef FLAKEY_FUSEFS_INODE_H
+#define FLAKEY_FUSEFS_INODE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/list.h"
+
+struct dentry;
+struct extents;
+struct volume;
+struct xattrs;
+
+/* Numbers shown for files that began in the journal: above any that a store's
+ * file system gives out in practice, so that the two never meet. */
+#define INODE_NUMBER_BASE (UINT64_C(1) << 60)
+
+/* What only directories have. */
+struct inode_directory {
+	struct list overlay;	/* dentries with pending > 0 */
+	uint64_t generation;	/* grows with each durable change of it */
+	uint64_t records;	/* pending records that name it as a place */
+};
+
+struct inode {
+	/* Guarded by the volume's lock. */
+	struct inode *hash_next; /* by store_number, while in_store */
+	uint64_t store_number;
+	uint64_t nlookup; /* the kernel's references */
+	uint32_t open_count;
+	_Atomic uint32_t pins;
+	_Atomic bool in_store; /* has an inode there, with a name or not */
+	bool doomed;	  /* during a crash: it is on the list already */
+	_Atomic bool dead;	  /* of an earlier incarnation, or lost in a crash */
+	struct list all_link;
+	struct list live;    /* dentries whose live inode it is */
+	struct list durable; /* dentries whose durable inode it is */
+	struct list records; /* pending, oldest first; the journal's lock */
+	struct inode_directory *directory;
+	char *target; /* of a symbolic link; NULL until read */
+
+	/* The descriptor of the store's file: guarded by the fd cache. */
+	struct list fd_link;
+	int fd;
+	uint32_t fd_users;
+	bool fd_writable;
+
+	/* Guarded by lock, except that reading takes no lock where only one
+	 * thread can have the inode. */
+	pthread_rwlock_t lock;
+	uint64_t number; /* st_ino; constant */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	nlink_t nlink;
+	dev_t rdev; /* constant */
+	int64_t size_bytes;
+	/* The size that a commit of names gives it: i_disksize of ext4. */
+	int64_t journal_size_bytes;
+	uint64_t blocks; /* of 512 bytes, without unsynced data */
+	struct timespec atime, mtime, ctime;
+	uint64_t sync_seq;     /* the newest change that fsync waits for */
+	uint64_t datasync_seq; /* the newest one that fdatasync waits for */
+	int64_t dirty_since_ns;
+	/* Blocks below it are known to be allocated in the store, and so is
+	 * the one that begins at tail_block; -1 for none. */
+	int64_t allocated_bytes;
+	int64_t tail_block;
+	uint32_t flushing; /* commits that copy its extents right now */
+	bool truncated; /* to 0, and not closed since (profile.h) */
+	bool attributes_stale; /* of a directory after a crash */
+	bool times_dirty;      /* on volume->times */
+	struct list times_link;
+	struct list dirty_link; /* on volume->dirty while it has extents */
+	struct list open_link;
+	struct extents *extents; /* NULL: all as in the store */
+	struct xattrs *xattrs;	 /* NULL: all as in the store */
+};
+
+/* A new live inode without a name, not in the store; number is chosen here.
+ * NULL: out of memory. */
+struct inode *inode_new(struct volume *volume, mode_t mode);
+
+/* The inode of a stored file, by what fstatat() said: the known one, or a new
+ * one. Called with the volume's lock. */
+struct inode *inode_of_store_locked(struct volume *volume,
+				    const struct stat *st);
+/* The known inode with this number in the store, or NULL. */
+struct inode *inode_find_store_locked(struct volume *volume, uint64_t number);
+
+/* The file of inode now is the one that st describes; or it left the store. */
+void inode_enter_store_locked(struct volume *volume, struct inode *inode,
+			      const struct stat *st);
+void inode_leave_store_locked(struct volume *volume, struct inode *inode);
+
+/* One reason less to keep it: frees it with its clean names once there is
+ * none, and then parents for which that was the last. */
+void inode_unpin_locked(struct volume *volume, struct inode *inode);
+static inline void inode_pin(struct inode *inode)
+{
+	inode->pins++;
+}
+
+/* Called whenever nlookup, open_count or pins went down. */
+void inode_release_locked(struct volume *volume, struct inode *inode);
+
+/* Frees it whatever still counts on it: when the volume is closed. */
+void inode_destroy(struct volume *volume, struct inode *inode);
+
+/* What the kernel knows it by. */
+uint64_t inode_nodeid(const struct volume *volume, const struct inode *inode);
+
+/* Live attributes, as stat(2) shows them. Takes the inode's lock. */
+void inode_stat(struct inode *inode, struct stat *ret_st);
+
+/* Takes over what the store says; used on loading and after a crash. */
+void inode_load(struct inode *inode, const struct stat *st);
+
+static inline bool inode_is_directory(const struct inode *inode)
+{
+	return S_ISDIR(inode->mode);
+}
+
+/* The time that the file system stamps: coarse like the kernel's own. */
+struct timespec inode_now(void);
+static inline int64_t inode_nanoseconds(struct timespec time)
+{
+	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+/* Notes that an attribute changed now: mtime if data or entries did, ctime
+ * always; the journal's next commit of names takes the times along. The caller
+ * holds the inode's lock for writing. */
+enum inode_change {
+	INODE_CHANGE_STATUS = 1,
+	INODE_CHANGE_CONTENT = 2,
+	INODE_CHANGE_DATASYNC = 4, /* size or allocation: fdatasync cares */
+};
+void inode_touch(struct volume *volume, struct inode *inode, int change);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fusefs/dentry.h"
+#include "fusefs/inode.h"
+#include "fusefs/scratch.h"
+#include "fusefs/volume.h"
+
+void journal_init(struct journal *journal)
+{
+	pthread_mutex_init(&journal->lock, NULL);
+	list_init(&journal->records);
+	list_init(&journal->dropped);
+}
+
+void journal_done(struct journal *journal)
+{
+	assert(list_empty(&journal->records));
+	assert(list_empty(&journal->dropped));
+	pthread_mutex_destroy(&journal->lock);
+}
+
+uint64_t journal_tick(struct journal *journal)
+{
+	return atomic_fetch_add(&journal->seq, 1) + 1;
+}
+
+struct record *journal_record_new(struct volume *volume,
+				  enum record_kind kind, struct inode *inode)
+{
+	(void)volume;
+	struct record *record = calloc(1, sizeof(*record));
+	if (record == NULL)
+		return NULL;
+	record->kind = kind;
+	record->inode = inode;
+	list_init(&record->link);
+	list_init(&record->inode_link);
+	return record;
+}
+
+static void free_payload(struct volume *volume, struct record *record)
+{
+	if (record->kind == RECORD_XATTR) {
+		free(record->xattr.name);
+		free(record->xattr.value);
+	} else if (record->kind == RECORD_DATA) {
+		for (size_t i = 0; i < record->pieces.count; i++)
+			scratch_drop(volume->scratch,
+				     record->pieces.list[i].source,
+				     (uint64_t)record->pieces.list[i]
+					     .length_bytes);
+		free(record->pieces.list);
+	}
+}
+
+void journal_record_discard(struct volume *volume, struct record *record)
+{
+	if (record == NULL)
+		return;
+	free_payload(volume, record);
+	free(record);
+}
+
+static void pend(struct dentry *dentry)
+{
+	if (dentry == NULL)
+		return;
+	dentry_pend_locked(dentry);
+	dentry->directory->directory->records++;
+}
+
+uint64_t journal_append(struct journal *journal, struct record *record)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	record->time_ns = inode_nanoseconds(now);
+	pend(record->from);
+	pend(record->to);
+	pthread_mutex_lock(&journal->lock);
+	inode_pin(record->inode);
+	if (record->replaced != NULL)
+		inode_pin(record->replaced);
+	record->seq = journal_tick(journal);
+	list_append(&journal->records, &record->link);
+	list_append(&record->inode->records, &record->inode_link);
+	journal->count++;
+	pthread_mutex_unlock(&journal->lock);
+	return record->seq;
+}
+
+int journal_has_room(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	int r = journal->count < JOURNAL_RECORDS_MAX ? 0 : -ENOSPC;
+	pthread_mutex_unlock(&journal->lock);
+	return r;
+}
+
+struct record *journal_first(struct journal *journal, uint64_t seq)
+{
+	struct record *first = NULL;
+	pthread_mutex_lock(&journal->lock);
+	if (!list_empty(&journal->records)) {
+		first = list_entry(journal->records.next, struct record, link);
+		if (first->seq > seq)
+			first = NULL;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return first;
+}
+
+static void settle_name(struct volume *volume, struct dentry *dentry)
+{
+	if (dentry == NULL)
+		return;
+	dentry->directory->directory->records--;
+	dentry_settle_locked(volume, dentry);
+}
+
+void journal_settle_locked(struct volume *volume, struct record *record)
+{
+	struct journal *journal = &volume->journal;
+	bool dropped = list_empty(&record->inode_link);
+	pthread_mutex_lock(&journal->lock);
+	list_remove(&record->link);
+	list_remove(&record->inode_link);
+	if (dropped)
+		journal->dropped_count--;
+	else
+		journal->count--;
+	pthread_mutex_unlock(&journal->lock);
+	settle_name(volume, record->from);
+	settle_name(volume, record->to);
+	if (record->replaced != NULL)
+		inode_unpin_locked(volume, record->replaced);
+	inode_unpin_locked(volume, record->inode);
+	free_payload(volume, record);
+	free(record);
+}
+
+void journal_drop_locked(struct volume *volume, struct record *record)
+{
+	struct journal *journal = &volume->journal;
+	pthread_mutex_lock(&journal->lock);
+	list_remove(&record->link);
+	list_remove(&record->inode_link);
+	journal->count--;
+	list_append(&journal->dropped, &record->link);
+	journal->dropped_count++;
+	pthread_mutex_unlock(&journal->lock);
+}

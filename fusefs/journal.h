@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The journal: changes that were acknowledged and are not durable yet, as
+ * records in reply order. A record is self-contained: it says what it does to
+ * which inode under which name, and what it expects to find there. File data
+ * that belongs to no record yet (a dirty page cache) is in the inodes' extents;
+ * a record that carries data shares it with them by reference.
+ *
+ * Appending is done with the lock of whatever is changed held (the volume's for
+ * names, the inode's for the others); the journal's own lock is innermost and
+ * orders them. Only a commit or a crash takes records away, one at a time.
+ */
+#ifndef FLAKEY_FUSEFS_JOURNAL_H
+#define FLAKEY_FUSEFS_JOURNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "common/list.h"
+
+struct dentry;
+struct inode;
+struct volume;
+
+/* About 2 GB of memory; the operation that would exceed it gets ENOSPC. */
+#define JOURNAL_RECORDS_MAX (UINT64_C(8) << 20)
+
+enum record_kind {
+	RECORD_CREATE,	 /* inode appears at `to`, which was free */
+	RECORD_LINK,	 /* one more name, `to` */
+	RECORD_UNLINK,	 /* `from` goes away; also of a directory */
+	RECORD_RENAME,	 /* from -> to, replacing `replaced` if not NULL */
+	RECORD_EXCHANGE, /* from <-> to; replaced is what `to` was */
+	RECORD_ATTRIBUTES,
+	RECORD_XATTR,
+	RECORD_SIZE,	/* the size becomes size_bytes: cut off or zeros */
+	RECORD_DATA,	/* pieces are written; the size grows with them */
+	RECORD_SPACE,	/* fallocate(2) with mode, offset, length */
+};
+
+enum record_attribute {
+	RECORD_MODE = 1,
+	RECORD_UID = 2,
+	RECORD_GID = 4,
+};
+
+struct record_attributes {
+	int set; /* enum record_attribute */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+struct record_piece {
+	int64_t offset_bytes;
+	int64_t length_bytes;
+	uint64_t source; /* scratch offset, held */
+};
+
+struct record_pieces {
+	struct record_piece *list; /* owned */
+	size_t count;
+};
+
+struct record_space {
+	int mode;
+	int64_t offset_bytes;
+	int64_t length_bytes;
+};
+
+struct record_xattr {
+	char *name;  /* owned */
+	void *value; /* owned; NULL: removed */
+	size_t size_bytes;
+};
+
+struct record {
+	struct list link;	/* the journal, in order */
+	struct list inode_link; /* inode->records */
+	uint64_t seq;
+	int64_t time_ns; /* CLOCK_REALTIME */
+	enum record_kind kind;
+	struct inode *inode;	/* pinned */
+	struct inode *replaced; /* pinned, or NULL */
+	struct dentry *from;	/* pending, or NULL */
+	struct dentry *to;	/* pending, or NULL */
+	union {
+		struct record_attributes attributes; /* CREATE too */
+		int64_t size_bytes;
+		struct record_pieces pieces;
+		struct record_space space;
+		struct record_xattr xattr;
+	};
+};
+
+struct journal {
+	pthread_mutex_t lock; /* guards the list and count */
+	struct list records;
+	uint64_t count;
+	_Atomic uint64_t seq;	    /* of the newest change */
+	_Atomic uint64_t committed; /* all names up to it are settled */
+	/* Records that a sync acknowledged without storing them (drop-writes,
+	 * or something they need was dropped): shown until the crash. */
+	struct list dropped;
+	uint64_t dropped_count;
+};
+
+void journal_init(struct journal *journal);
+void journal_done(struct journal *journal); /* must be empty */
+
+/* The next number in reply order, for a change that needs no record. */
+uint64_t journal_tick(struct journal *journal);
+
+/* A record for inode, not yet in the journal. NULL: out of memory. */
+struct record *journal_record_new(struct volume *volume,
+				  enum record_kind kind, struct inode *inode);
+/* Frees a record that was never appended. Takes NULL. */
+void journal_record_discard(struct volume *volume, struct record *record);
+
+/* Appends: pins the inodes, pends the names; returns the record's seq. */
+uint64_t journal_append(struct journal *journal, struct record *record);
+
+/* Whether one more record may be appended. */
+int journal_has_room(struct journal *journal);
+
+/* The oldest record up to seq, or NULL. It stays in the journal. */
+struct record *journal_first(struct journal *journal, uint64_t seq);
+
+/* The record is settled: stored, cancelled or forgotten. Frees it, with the
+ * volume's lock held. */
+void journal_settle_locked(struct volume *volume, struct record *record);
+
+/* The record was acknowledged and will never be stored. */
+void journal_drop_locked(struct volume *volume, struct record *record);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/loop.h"
+
+#define FUSE_USE_VERSION 314
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Newer than the headers of Debian 12's kernel. */
+#define OPCODE_TMPFILE 51
+
+struct loop {
+	struct fuse_session *session;
+	int ended_fd;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t lead;  /* signalled when there is no leader */
+	bool led;
+	_Atomic bool stopping;
+	int idle;
+	int count;
+	pthread_t threads[LOOP_THREADS_MAX];
+};
+
+/* What the thread is doing for which loop. */
+static _Thread_local struct {
+	bool leads;
+	bool tmpfile;
+} current;
+
+static void *serve(void *user);
+
+static void ignore_signal(int signal)
+{
+	(void)signal; /* it only has to interrupt read(2) */
+}
+
+/* Another thread shall lead: a waiting one, or a new one. If there can be no
+ * more, the next that finishes will. */
+static void offer_lead(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->led = false;
+	current.leads = false;
+	if (loop->idle > 0)
+		pthread_cond_signal(&loop->lead);
+	else if (loop->count < LOOP_THREADS_MAX && !loop->stopping &&
+		 pthread_create(&loop->threads[loop->count], NULL, serve,
+				loop) == 0)
+		loop->count++;
+	pthread_mutex_unlock(&loop->lock);
+}
+
+void loop_step_aside(struct loop *loop)
+{
+	if (current.leads)
+		offer_lead(loop);
+}
+
+bool loop_is_tmpfile(void)
+{
+	return current.tmpfile;
+}
+
+static bool wait_for_lead(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->idle++;
+	while (loop->led && !loop->stopping)
+		pthread_cond_wait(&loop->lead, &loop->lock);
+	loop->idle--;
+	bool go = !loop->stopping;
+	loop->led = true;
+	current.leads = true;
+	pthread_mutex_unlock(&loop->lock);
+	return go;
+}
+
+static bool more_is_waiting(const struct loop *loop)
+{
+	struct pollfd poll_fd = {.fd = fuse_session_fd(loop->session),
+				 .events = POLLIN};
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* O_TMPFILE has the form of a CREATE, whose name is of no account. */
+static void adapt(struct fuse_buf *buffer)
+{
+	struct fuse_in_header *header = buffer->mem;
+	current.tmpfile = false;
+#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
+	if (header->opcode == OPCODE_TMPFILE) {
+		header->opcode = FUSE_CREATE;
+		current.tmpfile = true;
+	}
+#else
+	(void)header;
+#endif
+}
+
+/* As the leader, serves until somebody else leads; false when the mount is
+ * gone or the loop stops. */
+static bool lead(struct loop *loop, struct fuse_buf *buffer)
+{
+	while (current.leads) {
+		int n = fuse_session_receive_buf(loop->session, buffer);
+		if (loop->stopping)
+			return false;
+		if (n == -EINTR || n == -EAGAIN || n == -ENOENT)
+			continue; /* ENOENT: the request was interrupted */
+		if (n <= 0)
+			return false;
+		if (more_is_waiting(loop))
+			offer_lead(loop);
+		adapt(buffer);
+		fuse_session_process_buf(loop->session, buffer);
+	}
+	return true;
+}
+
+static void *serve(void *user)
+{
+	struct loop *loop = user;
+	struct fuse_buf buffer = {0};
+	bool go = true;
+	while (go && wait_for_lead(loop))
+		go = lead(loop, &buffer);
+	free(buffer.mem);
+	if (!go && !loop->stopping) {
+		const uint64_t one = 1;
+		/* Cannot fail: the counter is far from its limit. */
+		(void)!write(loop->ended_fd, &one, sizeof(one));
+	}
+	/* Whoever waits has nothing to lead any more, and hears of it. */
+	pthread_mutex_lock(&loop->lock);
+	if (current.leads)
+		loop->led = false;
+	pthread_cond_broadcast(&loop->lead);
+	pthread_mutex_unlock(&loop->lock);
+	return NULL;
+}
+
+int loop_start(struct fuse_session *session, struct loop **ret_loop)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	if (loop == NULL)
+		return -ENOMEM;
+	loop->session = session;
+	loop->ended_fd = eventfd(0, EFD_CLOEXEC);
+	if (loop->ended_fd < 0) {
+		free(loop);
+		return -errno;
+	}
+	pthread_mutex_init(&loop->lock, NULL);
+	pthread_cond_init(&loop->lead, NULL);
+	/* No SA_RESTART: see loop_stop(). */
+	struct sigaction action = {.sa_handler = ignore_signal};
+	sigaction(SIGUSR1, &action, NULL);
+	int r = pthread_create(&loop->threads[0], NULL, serve, loop);
+	if (r != 0) {
+		loop_stop(loop);
+		return -r;
+	}
+	pthread_mutex_lock(&loop->lock);
+	loop->count = loop->count < 1 ? 1 : loop->count;
+	pthread_mutex_unlock(&loop->lock);
+	*ret_loop = loop;
+	return 0;
+}
+
+int loop_ended_fd(const struct loop *loop)
+{
+	return loop->ended_fd;
+}
+
+/* A leader in read(2) is interrupted again and again until it has noticed: the
+ * signal may come just before the call. */
+static void join(pthread_t thread)
+{
+	struct timespec deadline;
+	do {
+		pthread_kill(thread, SIGUSR1);
+		clock_gettime(CLOCK_REALTIME, &deadline);
+		deadline.tv_nsec += 20000000;
+		if (deadline.tv_nsec >= 1000000000) {
+			deadline.tv_nsec -= 1000000000;
+			deadline.tv_sec++;
+		}
+	} while (pthread_timedjoin_np(thread, NULL, &deadline) == ETIMEDOUT);
+}
+
+void loop_stop(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	pthread_mutex_lock(&loop->lock);
+	loop->stopping = true;
+	pthread_cond_broadcast(&loop->lead);
+	int count = loop->count;
+	pthread_mutex_unlock(&loop->lock);
+	for (int i = 0; i < count; i++)
+		join(loop->threads[i]);
+	pthread_mutex_destroy(&loop->lock);
+	pthread_cond_destroy(&loop->lead);
+	close(loop->ended_fd);
+	free(loop);
+}

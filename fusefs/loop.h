@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads that serve a mount. One at a time, the leader, waits for
+ * requests. It serves what it received itself, so a lone client costs no
+ * hand-over; if more is waiting, or a handler is about to take long, another
+ * thread becomes the leader first. So there always is one that can take the
+ * request which a crash or a long commit needs served.
+ */
+#ifndef FLAKEY_FUSEFS_LOOP_H
+#define FLAKEY_FUSEFS_LOOP_H
+
+#include <stdbool.h>
+
+struct fuse_session;
+struct loop;
+
+#define LOOP_THREADS_MAX 16
+
+/* Starts serving. */
+int loop_start(struct fuse_session *session, struct loop **ret_loop);
+
+/* Readable once the kernel has let the mount go. */
+int loop_ended_fd(const struct loop *loop);
+
+/* Stops: running handlers finish. Takes NULL. */
+void loop_stop(struct loop *loop);
+
+/* The calling handler may take long: lets another thread lead. */
+void loop_step_aside(struct loop *loop);
+
+/* Whether the CREATE that this thread serves makes a file without a name:
+ * libfuse before 3.17 does not know the request. */
+bool loop_is_tmpfile(void);
+
+#endif

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/names.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/data.h"
+#include "fusefs/dentry.h"
+#include "fusefs/inode.h"
+#include "fusefs/profile.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+/* The live meaning of a name, read from the store if it is not in memory. 0
+ * with a dentry (whose live inode may be NULL), or with NULL if there is no
+ * such name in either world. */
+static int resolve_locked(struct volume *volume, struct inode *directory,
+			  const char *name, struct dentry **ret_dentry)
+{
+	*ret_dentry = NULL;
+	if (strlen(name) > DENTRY_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!inode_is_directory(directory))
+		return -ENOTDIR;
+	*ret_dentry = dentry_find_locked(volume, directory, name);
+	if (*ret_dentry != NULL || !directory->in_store || directory->dead)
+		return 0;
+	struct stat st;
+	int r = store_lookup_locked(volume, directory, name, &st);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	struct inode *inode = inode_of_store_locked(volume, &st);
+	if (inode == NULL)
+		return -ENOMEM;
+	*ret_dentry = dentry_get_locked(volume, directory, name, inode);
+	return *ret_dentry == NULL ? -ENOMEM : 0;
+}
+
+static struct inode *live_of(const struct dentry *dentry)
+{
+	return dentry == NULL ? NULL : dentry->live;
+}
+
+int names_lookup(struct volume *volume, struct inode *directory,
+		 const char *name, struct inode **ret_inode)
+{
+	struct dentry *dentry;
+	pthread_mutex_lock(&volume->lock);
+	int r = resolve_locked(volume, directory, name, &dentry);
+	struct inode *inode = r == 0 ? live_of(dentry) : NULL;
+	if (r == 0 && inode == NULL)
+		r = -ENOENT;
+	if (r == 0) {
+		inode->nlookup++;
+		*ret_inode = inode;
+	}
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+void names_forget(struct volume *volume, struct inode *inode, uint64_t count)
+{
+	pthread_mutex_lock(&volume->lock);
+	assert(inode->nlookup >= count);
+	inode->nlookup -= count;
+	inode_release_locked(volume, inode);
+	pthread_mutex_unlock(&volume->lock);
+}
+
+/* May entries of the directory change at all? */
+static int check_changeable(struct volume *volume,
+			    const struct inode *directory)
+{
+	if (volume->read_only)
+		return -EROFS;
+	if (directory->dead || directory->nlink == 0)
+		return -ENOENT;
+	return journal_has_room(&volume->journal);
+}
+
+static void touch(struct volume *volume, struct inode *inode, int change)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+	inode_touch(volume, inode, change);
+	pthread_rwlock_unlock(&inode->lock);
+}
+
+/* Directories count the ".." of their children, where the store does: btrfs
+ * shows 1 for any directory. */
+static void count_child(struct inode *directory, int delta)
+{
+	pthread_rwlock_wrlock(&directory->lock);
+	if (directory->nlink >= 2)
+		directory->nlink += (nlink_t)delta;
+	pthread_rwlock_unlock(&directory->lock);
+}
+
+static void count_link(struct volume *volume, struct inode *inode, int delta)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+	if (inode_is_directory(inode))
+		inode->nlink = 0;
+	else
+		inode->nlink += (nlink_t)delta;
+	inode_touch(volume, inode, INODE_CHANGE_STATUS);
+	pthread_rwlock_unlock(&inode->lock);
+}
+
+static struct inode *new_inode(struct volume *volume, struct inode *directory,
+			       const struct names_new *what)
+{
+	struct inode *inode = inode_new(volume, what->mode);
+	if (inode == NULL)
+		return NULL;
+	inode->uid = what->uid;
+	inode->gid = what->gid;
+	inode->rdev = what->rdev;
+	if (directory->mode & S_ISGID) {
+		inode->gid = directory->gid;
+		if (S_ISDIR(what->mode))
+			inode->mode |= S_ISGID;
+	}
+	if (what->target != NULL) {
+		inode->target = strdup(what->target);
+		inode->size_bytes = (int64_t)strlen(what->target);
+		if (inode->target == NULL) {
+			inode_release_locked(volume, inode);
+			return NULL;
+		}
+	}
+	return inode;
+}
+
+static void describe(const struct inode *inode, struct record *record)
+{
+	record->attributes = (struct record_attributes){
+		.set = RECORD_MODE | RECORD_UID | RECORD_GID,
+		.mode = inode->mode,
+		.uid = inode->uid,
+		.gid = inode->gid,
+	};
+}
+
+static void note_seq(struct inode *inode, uint64_t seq)
+{
+	inode->sync_seq = seq;
+	inode->datasync_seq = seq;
+}
+
+static int create_locked(struct volume *volume, struct inode *directory,
+			 const char *name, const struct names_new *what,
+			 struct inode **ret_inode)
+{
+	int r = check_changeable(volume, directory);
+	if (r < 0)
+		return r;
+	struct dentry *dentry;
+	r = resolve_locked(volume, directory, name, &dentry);
+	if (r < 0)
+		return r;
+	if (live_of(dentry) != NULL)
+		return -EEXIST;
+	struct inode *inode = new_inode(volume, directory, what);
+	if (inode == NULL)
+		return -ENOMEM;
+	struct record *record =
+		journal_record_new(volume, RECORD_CREATE, inode);
+	if (record != NULL && dentry == NULL)
+		dentry = dentry_get_locked(volume, directory, name, NULL);
+	if (record == NULL || dentry == NULL) {
+		journal_record_discard(volume, record);
+		inode_release_locked(volume, inode);
+		return -ENOMEM;
+	}
+	describe(inode, record);
+	record->to = dentry;
+	inode->nlookup = 1;
+	dentry_set_live_locked(dentry, inode);
+	note_seq(inode, journal_append(&volume->journal, record));
+	touch(volume, inode, INODE_CHANGE_CONTENT);
+	touch(volume, directory, INODE_CHANGE_CONTENT);
+	if (S_ISDIR(inode->mode))
+		count_child(directory, 1);
+	*ret_inode = inode;
+	return 0;
+}
+
+int names_create(struct volume *volume, struct inode *directory,
+		 const char *name, const struct names_new *what,
+		 struct inode **ret_inode)
+{
+	pthread_mutex_lock(&volume->lock);
+	int r = create_locked(volume, directory, name, what, ret_inode);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+int names_create_unnamed(struct volume *volume, struct inode *directory,
+			 const struct names_new *what, struct inode **ret_inode)
+{
+	pthread_mutex_lock(&volume->lock);
+	int r = check_changeable(volume, directory);
+	struct inode *inode = NULL;
+	if (r == 0)
+		inode = new_inode(volume, directory, what);
+	if (r == 0 && inode == NULL)
+		r = -ENOMEM;
+	if (r == 0) {
+		inode->nlink = 0;
+		inode->nlookup = 1;
+		*ret_inode = inode;
+	}
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+/* The first name of a temporary file: it begins to exist for the journal with
+ * all that it has become meanwhile. */
+static int record_unnamed(struct volume *volume, struct inode *inode,
+			  struct dentry *dentry)
+{
+	struct record *create =
+		journal_record_new(volume, RECORD_CREATE, inode);
+	struct record *size = journal_record_new(volume, RECORD_SIZE, inode);
+	if (create == NULL || size == NULL) {
+		journal_record_discard(volume, create);
+		journal_record_discard(volume, size);
+		return -ENOMEM;
+	}
+	describe(inode, create);
+	create->to = dentry;
+	note_seq(inode, journal_append(&volume->journal, create));
+	if (inode->journal_size_bytes > 0) {
+		size->size_bytes = inode->journal_size_bytes;
+		note_seq(inode, journal_append(&volume->journal, size));
+	} else {
+		journal_record_discard(volume, size);
+	}
+	return xattrs_record_all(volume, inode);
+}
+
+static int record_link(struct volume *volume, struct inode *inode,
+		       struct dentry *dentry)
+{
+	struct record *record = journal_record_new(volume, RECORD_LINK, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->to = dentry;
+	journal_append(&volume->journal, record);
+	return 0;
+}
+
+static int link_locked(struct volume *volume, struct inode *inode,
+		       struct inode *directory, const char *name)
+{
+	int r = check_changeable(volume, directory);
+	if (r < 0)
+		return r;
+	if (inode->dead)
+		return -ESTALE;
+	if (inode_is_directory(inode))
+		return -EPERM;
+	bool unnamed = inode->nlink == 0;
+	if (unnamed && (inode->in_store || !S_ISREG(inode->mode)))
+		return -ENOENT;
+	struct dentry *dentry;
+	r = resolve_locked(volume, directory, name, &dentry);
+	if (r < 0)
+		return r;
+	if (live_of(dentry) != NULL)
+		return -EEXIST;
+	if (dentry == NULL)
+		dentry = dentry_get_locked(volume, directory, name, NULL);
+	if (dentry == NULL)
+		return -ENOMEM;
+	dentry_pend_locked(dentry);
+	dentry_set_live_locked(dentry, inode);
+	r = unnamed ? record_unnamed(volume, inode, dentry) :
+		      record_link(volume, inode, dentry);
+	if (r < 0)
+		dentry_set_live_locked(dentry, dentry->durable);
+	else
+		inode->nlookup++;
+	dentry_settle_locked(volume, dentry);
+	if (r < 0)
+		return r;
+	count_link(volume, inode, 1);
+	touch(volume, directory, INODE_CHANGE_CONTENT);
+	return 0;
+}
+
+int names_link(struct volume *volume, struct inode *inode,
+	       struct inode *directory, const char *name)
+{
+	pthread_mutex_lock(&volume->lock);
+	int r = link_locked(volume, inode, directory, name);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+/* Whether the store has an entry there that is live, too. */
+static int has_stored_entry(struct volume *volume, struct inode *directory,
+			    bool *ret_has)
+{
+	int fd;
+	int r = store_list_locked(volume, directory, &fd);
+	if (r < 0)
+		return r;
+	DIR *stream = fdopendir(fd);
+	if (stream == NULL)
+		return -ENOMEM;
+	*ret_has = false;
+	const struct dirent *entry;
+	while (!*ret_has && (entry = readdir(stream)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		struct dentry *dentry = dentry_find_locked(volume, directory,
+							   entry->d_name);
+		*ret_has = dentry == NULL || dentry->live != NULL;
+	}
+	closedir(stream);
+	return 0;
+}
+
+static int check_empty(struct volume *volume, struct inode *directory)
+{
+	list_for_each(node, following, &directory->directory->overlay)
+		if (list_entry(node, struct dentry, overlay_link)->live != NULL)
+			return -ENOTEMPTY;
+	if (!directory->in_store)
+		return 0;
+	bool has = false;
+	int r = has_stored_entry(volume, directory, &has);
+	if (r < 0)
+		return r;
+	return has ? -ENOTEMPTY : 0;
+}
+
+/* A file that came and went between two commits: its records undo each other,
+ * and the store need never hear of it. Not if any of them did more than take a
+ * free name and give it back. */
+static bool is_stillborn(struct volume *volume, struct inode *inode)
+{
+	if (inode->in_store || inode->nlink > 0 || inode->dead)
+		return false;
+	if (inode->directory != NULL && inode->directory->records > 0)
+		return false;
+	uint32_t count = 0;
+	bool simple = true;
+	pthread_mutex_lock(&volume->journal.lock);
+	list_for_each(node, following, &inode->records)
+	{
+		struct record *record =
+			list_entry(node, struct record, inode_link);
+		count++;
+		if (record->replaced != NULL || record->kind == RECORD_EXCHANGE)
+			simple = false;
+	}
+	pthread_mutex_unlock(&volume->journal.lock);
+	/* Any other pin is a record of another file that counts on this one,
+	 * or one that was dropped. */
+	return simple && count > 0 && inode->pins == count;
+}
+
+static void cancel_records(struct volume *volume, struct inode *inode)
+{
+	inode_pin(inode);
+	pthread_rwlock_wrlock(&inode->lock);
+	while (!list_empty(&inode->records)) {
+		struct record *record = list_entry(inode->records.next,
+						   struct record, inode_link);
+		journal_settle_locked(volume, record);
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	inode_unpin_locked(volume, inode);
+}
+
+static int unlink_locked(struct volume *volume, struct inode *directory,
+			 const char *name, bool directory_wanted)
+{
+	int r = check_changeable(volume, directory);
+	if (r < 0)
+		return r;
+	struct dentry *dentry;
+	r = resolve_locked(volume, directory, name, &dentry);
+	if (r < 0)
+		return r;
+	struct inode *inode = live_of(dentry);
+	if (inode == NULL)
+		return -ENOENT;
+	if (directory_wanted != inode_is_directory(inode))
+		return directory_wanted ? -ENOTDIR : -EISDIR;
+	if (directory_wanted)
+		r = check_empty(volume, inode);
+	if (r < 0)
+		return r;
+	struct record *record =
+		journal_record_new(volume, RECORD_UNLINK, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->from = dentry;
+	journal_append(&volume->journal, record);
+	dentry_set_live_locked(dentry, NULL);
+	count_link(volume, inode, -1);
+	touch(volume, directory, INODE_CHANGE_CONTENT);
+	if (directory_wanted)
+		count_child(directory, -1);
+	if (is_stillborn(volume, inode))
+		cancel_records(volume, inode);
+	return 0;
+}
+
+int names_unlink(struct volume *volume, struct inode *directory,
+		 const char *name, bool directory_wanted)
+{
+	pthread_mutex_lock(&volume->lock);
+	int r = unlink_locked(volume, directory, name, directory_wanted);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+static int check_replace(struct volume *volume, const struct inode *moved,
+			 struct inode *replaced)
+{
+	if (inode_is_directory(moved) && !inode_is_directory(replaced))
+		return -ENOTDIR;
+	if (!inode_is_directory(moved) && inode_is_directory(replaced))
+		return -EISDIR;
+	return inode_is_directory(replaced) ? check_empty(volume, replaced) : 0;
+}
+
+static void account_rename(struct volume *volume,
+			   const struct names_rename *rename,
+			   struct inode *moved, struct inode *replaced)
+{
+	bool exchange = rename->flags & RENAME_EXCHANGE;
+	int out = inode_is_directory(moved) ? -1 : 0;
+	int in = -out;
+	if (replaced != NULL && inode_is_directory(replaced)) {
+		in--;
+		out += exchange ? 1 : 0;
+	}
+	count_child(rename->from_directory, out);
+	count_child(rename->to_directory, in);
+	touch(volume, rename->from_directory, INODE_CHANGE_CONTENT);
+	touch(volume, rename->to_directory, INODE_CHANGE_CONTENT);
+	touch(volume, moved, INODE_CHANGE_STATUS);
+	if (replaced != NULL && exchange)
+		touch(volume, replaced, INODE_CHANGE_STATUS);
+	else if (replaced != NULL)
+		count_link(volume, replaced, -1);
+}
+
+static int move_locked(struct volume *volume,
+		       const struct names_rename *rename, struct dentry *from,
+		       struct dentry *to)
+{
+	bool exchange = rename->flags & RENAME_EXCHANGE;
+	struct inode *moved = from->live;
+	struct inode *replaced = to->live;
+	if (replaced != NULL && !exchange && S_ISREG(moved->mode) &&
+	    profile_pushes_on_replace(volume->profile))
+		data_push(volume, moved, 0, INT64_MAX);
+	struct record *record = journal_record_new(
+		volume, exchange ? RECORD_EXCHANGE : RECORD_RENAME, moved);
+	if (record == NULL)
+		return -ENOMEM;
+	record->replaced = replaced;
+	record->from = from;
+	record->to = to;
+	journal_append(&volume->journal, record);
+	dentry_set_live_locked(from, exchange ? replaced : NULL);
+	dentry_set_live_locked(to, moved);
+	account_rename(volume, rename, moved, replaced);
+	return 0;
+}
+
+static int rename_locked(struct volume *volume,
+			 const struct names_rename *rename)
+{
+	int r = check_changeable(volume, rename->from_directory);
+	if (r == 0)
+		r = check_changeable(volume, rename->to_directory);
+	if (r < 0)
+		return r;
+	struct dentry *from;
+	struct dentry *to;
+	r = resolve_locked(volume, rename->from_directory, rename->from_name,
+			   &from);
+	if (r == 0)
+		r = resolve_locked(volume, rename->to_directory,
+				   rename->to_name, &to);
+	if (r < 0)
+		return r;
+	struct inode *moved = live_of(from);
+	struct inode *replaced = live_of(to);
+	bool exchange = rename->flags & RENAME_EXCHANGE;
+	if (moved == NULL || (exchange && replaced == NULL))
+		return -ENOENT;
+	if (replaced != NULL && rename->flags & RENAME_NOREPLACE)
+		return -EEXIST;
+	if (moved == replaced)
+		return 0;
+	if (replaced != NULL && !exchange)
+		r = check_replace(volume, moved, replaced);
+	if (r < 0)
+		return r;
+	if (to == NULL)
+		to = dentry_get_locked(volume, rename->to_directory,
+				       rename->to_name, NULL);
+	if (to == NULL)
+		return -ENOMEM;
+	/* Held over a failure in between: a name without meaning would stay. */
+	dentry_pend_locked(to);
+	r = move_locked(volume, rename, from, to);
+	dentry_settle_locked(volume, to);
+	return r;
+}
+
+int names_rename(struct volume *volume, const struct names_rename *rename)
+{
+	if (rename->flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	pthread_mutex_lock(&volume->lock);
+	int r = rename_locked(volume, rename);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+int names_readlink(struct volume *volume, struct inode *inode,
+		   char **ret_target)
+{
+	int r = 0;
+	pthread_mutex_lock(&volume->lock);
+	if (inode->target == NULL) {
+		struct dentry *dentry = dentry_durable_of(inode);
+		r = dentry == NULL ? -ENOENT :
+				     store_readlink_locked(volume, dentry,
+							   &inode->target);
+	}
+	if (r == 0) {
+		*ret_target = strdup(inode->target);
+		r = *ret_target == NULL ? -ENOMEM : 0;
+	}
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}

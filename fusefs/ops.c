@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/ops.h"
+
+#include <errno.h>
+
+#include "fusefs/attrs.h"
+#include "fusefs/inode.h"
+#include "fusefs/names.h"
+#include "fusefs/volume.h"
+
+struct fusefs *ops_enter(fuse_req_t req)
+{
+	struct fusefs *fusefs = fuse_req_userdata(req);
+	pthread_rwlock_rdlock(&fusefs->volume->gate);
+	fusefs->volume->requests++;
+	return fusefs;
+}
+
+void ops_leave(struct fusefs *fusefs)
+{
+	pthread_rwlock_unlock(&fusefs->volume->gate);
+}
+
+struct inode *ops_inode(struct fusefs *fusefs, fuse_ino_t nodeid)
+{
+	if (nodeid == FUSE_ROOT_ID)
+		return fusefs->volume->root;
+	return (struct inode *)(uintptr_t)nodeid;
+}
+
+int ops_check_handle(const struct fusefs *fusefs,
+		     const struct fuse_file_info *fi)
+{
+	const struct ops_handle *handle = ops_handle_of(fi);
+	return handle->incarnation == fusefs->volume->incarnation ? 0 : EIO;
+}
+
+int ops_check_inode(const struct fusefs *fusefs, const struct inode *inode)
+{
+	if (!inode->dead)
+		return 0;
+	/* While the kernel still has old names, ESTALE makes it look them up
+	 * again; afterwards only descriptors lead here. */
+	return fusefs->volume->invalidating ? ESTALE : EIO;
+}
+
+int ops_fill_attr(struct fusefs *fusefs, struct inode *inode,
+		  struct stat *ret_st)
+{
+	int r = ops_check_inode(fusefs, inode);
+	if (r != 0)
+		return r;
+	if (inode->attributes_stale) {
+		r = attrs_refresh(fusefs->volume, inode);
+		if (r < 0)
+			return -r;
+	}
+	inode_stat(inode, ret_st);
+	return 0;
+}
+
+void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs,
+		     struct inode *inode)
+{
+	struct fuse_entry_param entry = {
+		.ino = inode_nodeid(fusefs->volume, inode),
+		.attr_timeout = OPS_TIMEOUT_S,
+		.entry_timeout = OPS_TIMEOUT_S,
+	};
+	int r = ops_fill_attr(fusefs, inode, &entry.attr);
+	if (r != 0) {
+		names_forget(fusefs->volume, inode, 1);
+		fuse_reply_err(req, r);
+		return;
+	}
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		names_forget(fusefs->volume, inode, 1);
+}
+
+static void init(void *userdata, struct fuse_conn_info *connection)
+{
+	struct fusefs *fusefs = userdata;
+	/* Made reads of own writes stale, and is not needed: nobody else
+	 * changes the data. */
+	connection->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
+	/* Splicing costs more than it saves on requests of this size. */
+	connection->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ |
+					    FUSE_CAP_SPLICE_WRITE |
+					    FUSE_CAP_SPLICE_MOVE);
+	connection->want &= ~(unsigned int)FUSE_CAP_READDIRPLUS;
+	if (fusefs->config.cache == FUSEFS_CACHE_BACK)
+		connection->want |= connection->capable &
+				    FUSE_CAP_WRITEBACK_CACHE;
+	connection->max_write = 1 << 20;
+}
+
+const struct fuse_lowlevel_ops ops_table = {
+	.init = init,
+	.lookup = ops_lookup,
+	.forget = ops_forget,
+	.forget_multi = ops_forget_multi,
+	.getattr = ops_getattr,
+	.setattr = ops_setattr,
+	.readlink = ops_readlink,
+	.mknod = ops_mknod,
+	.mkdir = ops_mkdir,
+	.unlink = ops_unlink,
+	.rmdir = ops_rmdir,
+	.symlink = ops_symlink,
+	.rename = ops_rename,
+	.link = ops_link,
+	.open = ops_open,
+	.read = ops_read,
+	.write = ops_write,
+	.flush = ops_flush,
+	.release = ops_release,
+	.fsync = ops_fsync,
+	.opendir = ops_opendir,
+	.readdir = ops_readdir,
+	.releasedir = ops_releasedir,
+	.fsyncdir = ops_fsyncdir,
+	.statfs = ops_statfs,
+	.setxattr = ops_setxattr,
+	.getxattr = ops_getxattr,
+	.listxattr = ops_listxattr,
+	.removexattr = ops_removexattr,
+	.create = ops_create,
+	.fallocate = ops_fallocate,
+	.lseek = ops_lseek,
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	.tmpfile = ops_tmpfile,
+#endif
+};

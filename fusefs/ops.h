@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FUSE side of a mount: from requests of the kernel to calls on the volume,
+ * and nothing else. Node ids are addresses of inodes, which live as long as the
+ * kernel remembers them; 1 is the root; small numbers are the control files.
+ */
+#ifndef FLAKEY_FUSEFS_OPS_H
+#define FLAKEY_FUSEFS_OPS_H
+
+#define FUSE_USE_VERSION 314
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "fusefs/fusefs.h"
+
+struct control;
+struct event_log;
+struct inode;
+struct listing;
+struct loop;
+struct volume;
+
+/* We are the only writer of the live image, so the kernel may remember; a crash
+ * makes it forget. */
+#define OPS_TIMEOUT_S 86400.0
+
+#define OPS_NODE_CONTROL 2	/* the directory .flakey */
+#define OPS_NODE_CONTROL_FILE 3 /* and its files, from here on */
+
+/* What one kernel does with O_DSYNC after the WRITE: learned when mounting. */
+struct ops_probe {
+	_Atomic bool active;
+	char name[40];
+	_Atomic bool seen; /* an FSYNC came that nobody had called for */
+	bool buffered;	   /* results: the kernel adds an FSYNC to a write */
+	bool direct;
+};
+
+/* One mount. */
+struct fusefs {
+	struct fusefs_config config; /* strings are ours */
+	struct volume *volume;
+	struct event_log *events;
+	struct control *control;
+	char *control_name; /* NULL: no control files */
+	struct fuse_session *session;
+	struct loop *loop;
+	bool mounted;
+	struct ops_probe probe;
+	uid_t uid; /* owner of the control files */
+	gid_t gid;
+
+	/* Control writes, executed one after the other by one thread. */
+	pthread_t control_thread;
+	pthread_mutex_t control_lock; /* guards the two below */
+	pthread_cond_t control_wake;
+	struct list control_jobs;
+	bool control_stop;
+};
+
+/* An open file or directory. */
+struct ops_handle {
+	struct inode *inode;
+	uint64_t incarnation;
+	int flags;
+	bool synced; /* the FSYNC that the kernel adds has been done */
+	struct listing *listing;
+};
+
+extern const struct fuse_lowlevel_ops ops_table;
+
+/* Each handler runs between these: the gate of the volume. */
+struct fusefs *ops_enter(fuse_req_t req);
+void ops_leave(struct fusefs *fusefs);
+
+/* The inode of a node id that is no control file. */
+struct inode *ops_inode(struct fusefs *fusefs, fuse_ino_t nodeid);
+static inline struct ops_handle *ops_handle_of(const struct fuse_file_info *fi)
+{
+	return (struct ops_handle *)(uintptr_t)fi->fh;
+}
+/* 0, or EIO (positive) for a handle of an earlier incarnation. */
+int ops_check_handle(const struct fusefs *fusefs,
+		     const struct fuse_file_info *fi);
+/* 0, or the errno (positive) of using an inode that a crash took away. */
+int ops_check_inode(const struct fusefs *fusefs, const struct inode *inode);
+/* Replies with an entry, and gives its lookup back if the kernel is gone. */
+void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs,
+		     struct inode *inode);
+int ops_fill_attr(struct fusefs *fusefs, struct inode *inode,
+		  struct stat *ret_st);
+
+/* Handlers, by file. */
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup);
+void ops_forget_multi(fuse_req_t req, size_t count,
+		      struct fuse_forget_data *forgets);
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       mode_t mode, dev_t rdev);
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       mode_t mode);
+void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		 const char *name);
+void ops_readlink(fuse_req_t req, fuse_ino_t nodeid);
+void ops_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent,
+	      const char *name);
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		fuse_ino_t new_parent, const char *new_name,
+		unsigned int flags);
+
+void ops_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		mode_t mode, struct fuse_file_info *fi);
+void ops_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		 struct fuse_file_info *fi);
+void ops_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);
+void ops_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);
+void ops_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);
+void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		 struct fuse_file_info *fi);
+void ops_releasedir(fuse_req_t req, fuse_ino_t nodeid,
+		    struct fuse_file_info *fi);
+
+void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+	      struct fuse_file_info *fi);
+void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
+	       size_t size, off_t offset, struct fuse_file_info *fi);
+void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
+	       struct fuse_file_info *fi);
+void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
+		  struct fuse_file_info *fi);
+void ops_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset,
+		   off_t length, struct fuse_file_info *fi);
+void ops_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
+	       struct fuse_file_info *fi);
+
+void ops_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);
+void ops_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr,
+		 int to_set, struct fuse_file_info *fi);
+void ops_statfs(fuse_req_t req, fuse_ino_t nodeid);
+void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
+		  const char *value, size_t size, int flags);
+void ops_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
+		  size_t size);
+void ops_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size);
+void ops_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name);
+
+/* The control files. */
+bool ops_is_control(fuse_ino_t nodeid);
+void ops_control_lookup(fuse_req_t req, struct fusefs *fusefs,
+			fuse_ino_t nodeid);
+/* The node of name in parent if it is a control file, or 0. */
+fuse_ino_t ops_control_find(const struct fusefs *fusefs, fuse_ino_t parent,
+			    const char *name);
+void ops_control_getattr(fuse_req_t req, struct fusefs *fusefs,
+			 fuse_ino_t nodeid);
+void ops_control_open(fuse_req_t req, struct fusefs *fusefs, fuse_ino_t nodeid,
+		      struct fuse_file_info *fi);
+void ops_control_release(struct fuse_file_info *fi);
+void ops_control_read(fuse_req_t req, struct fuse_file_info *fi, size_t size,
+		      off_t offset);
+void ops_control_write(fuse_req_t req, struct fusefs *fusefs,
+		       struct fuse_file_info *fi, const char *data,
+		       size_t size, off_t offset);
+void ops_control_readdir(fuse_req_t req, size_t size, off_t offset);
+int ops_control_start(struct fusefs *fusefs);
+void ops_control_stop(struct fusefs *fusefs);
+
+#endif

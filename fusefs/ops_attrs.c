@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests on attributes, xattrs and the file system as a whole. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fusefs/attrs.h"
+#include "fusefs/data.h"
+#include "fusefs/inode.h"
+#include "fusefs/ops.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+static void reply_attr(fuse_req_t req, struct fusefs *fusefs,
+		       struct inode *inode)
+{
+	struct stat st;
+	int r = ops_fill_attr(fusefs, inode, &st);
+	if (r != 0)
+		fuse_reply_err(req, r);
+	else
+		fuse_reply_attr(req, &st, OPS_TIMEOUT_S);
+}
+
+void ops_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	(void)fi; /* not sent for fstat(2) by all kernels */
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid))
+		ops_control_getattr(req, fusefs, nodeid);
+	else
+		reply_attr(req, fusefs, ops_inode(fusefs, nodeid));
+	ops_leave(fusefs);
+}
+
+static int translate(const struct stat *attr, int to_set, struct stat *ret_st)
+{
+	int set = 0;
+	*ret_st = *attr;
+	if (to_set & FUSE_SET_ATTR_MODE)
+		set |= ATTRS_MODE;
+	if (to_set & FUSE_SET_ATTR_UID)
+		set |= ATTRS_UID;
+	if (to_set & FUSE_SET_ATTR_GID)
+		set |= ATTRS_GID;
+	if (to_set & FUSE_SET_ATTR_ATIME)
+		set |= ATTRS_ATIME;
+	if (to_set & FUSE_SET_ATTR_MTIME)
+		set |= ATTRS_MTIME;
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW) {
+		set |= ATTRS_ATIME;
+		ret_st->st_atim = inode_now();
+	}
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW) {
+		set |= ATTRS_MTIME;
+		ret_st->st_mtim = inode_now();
+	}
+	return set;
+}
+
+static int change(struct fusefs *fusefs, struct inode *inode,
+		  const struct stat *attr, int to_set)
+{
+	struct stat st;
+	int r = -ops_fill_attr(fusefs, inode, &st);
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
+		r = data_truncate(fusefs->volume, inode, attr->st_size);
+	int set = translate(attr, to_set, &st);
+	if (r == 0 && set != 0)
+		r = attrs_set(fusefs->volume, inode, set, &st);
+	return r;
+}
+
+void ops_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr,
+		 int to_set, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		/* `echo x > control` truncates first; nothing else can
+		 * change. */
+		ops_control_getattr(req, fusefs, nodeid);
+		ops_leave(fusefs);
+		return;
+	}
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	int r = fi != NULL ? -ops_check_handle(fusefs, fi) : 0;
+	if (r == 0)
+		r = change(fusefs, inode, attr, to_set);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		reply_attr(req, fusefs, inode);
+	ops_leave(fusefs);
+}
+
+void ops_statfs(fuse_req_t req, fuse_ino_t nodeid)
+{
+	(void)nodeid;
+	struct fusefs *fusefs = ops_enter(req);
+	struct statvfs st;
+	int r = store_statvfs(fusefs->volume->store, &st);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_statfs(req, &st);
+	ops_leave(fusefs);
+}
+
+/* 0, or why xattrs of this node cannot be used. */
+static int check_xattr(struct fusefs *fusefs, fuse_ino_t nodeid)
+{
+	if (ops_is_control(nodeid))
+		return -EOPNOTSUPP;
+	return -ops_check_inode(fusefs, ops_inode(fusefs, nodeid));
+}
+
+void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
+		  const char *value, size_t size, int flags)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = check_xattr(fusefs, nodeid);
+	if (r == 0)
+		r = xattrs_set(fusefs->volume, ops_inode(fusefs, nodeid),
+			       name, value, size, flags);
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+static void reply_bytes(fuse_req_t req, ssize_t n, const char *buffer,
+			size_t size)
+{
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)n);
+	else
+		fuse_reply_buf(req, buffer, (size_t)n);
+}
+
+void ops_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
+		  size_t size)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	char *buffer = malloc(size + 1);
+	ssize_t n = buffer == NULL ? -ENOMEM : check_xattr(fusefs, nodeid);
+	if (n == 0)
+		n = xattrs_get(fusefs->volume, ops_inode(fusefs, nodeid), name,
+			       buffer, size);
+	reply_bytes(req, n, buffer, size);
+	free(buffer);
+	ops_leave(fusefs);
+}
+
+void ops_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	char *buffer = malloc(size + 1);
+	ssize_t n = buffer == NULL ? -ENOMEM : check_xattr(fusefs, nodeid);
+	if (n == 0)
+		n = xattrs_list(fusefs->volume, ops_inode(fusefs, nodeid),
+				buffer, size);
+	reply_bytes(req, n, buffer, size);
+	free(buffer);
+	ops_leave(fusefs);
+}
+
+void ops_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = check_xattr(fusefs, nodeid);
+	if (r == 0)
+		r = xattrs_remove(fusefs->volume, ops_inode(fusefs, nodeid),
+				  name);
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}

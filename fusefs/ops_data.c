@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests on file data. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fusefs/commit.h"
+#include "fusefs/data.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/loop.h"
+#include "fusefs/ops.h"
+#include "fusefs/space.h"
+#include "fusefs/volume.h"
+
+/* A commit of more than this lets another thread take requests meanwhile. */
+#define LONG_COMMIT_BYTES (1 << 20)
+#define LONG_COMMIT_RECORDS 256
+
+void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+	      struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		ops_control_read(req, fi, size, offset);
+		ops_leave(fusefs);
+		return;
+	}
+	ssize_t n = -ops_check_handle(fusefs, fi);
+	char *buffer = NULL;
+	if (n == 0) {
+		buffer = malloc(size);
+		n = buffer == NULL ? -ENOMEM :
+				     data_read(fusefs->volume,
+					       ops_inode(fusefs, nodeid),
+					       buffer, size, offset);
+	}
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else
+		fuse_reply_buf(req, buffer, (size_t)n);
+	free(buffer);
+	ops_leave(fusefs);
+}
+
+static bool is_long(struct volume *volume, struct inode *inode)
+{
+	pthread_rwlock_rdlock(&inode->lock);
+	int64_t dirty = inode->extents != NULL ? inode->extents->dirty_bytes :
+						 0;
+	pthread_rwlock_unlock(&inode->lock);
+	pthread_mutex_lock(&volume->journal.lock);
+	uint64_t records = volume->journal.count;
+	pthread_mutex_unlock(&volume->journal.lock);
+	return dirty > LONG_COMMIT_BYTES || records > LONG_COMMIT_RECORDS;
+}
+
+static int sync_inode(struct fusefs *fusefs, struct inode *inode,
+		      bool datasync, const struct commit_range *range)
+{
+	if (is_long(fusefs->volume, inode))
+		loop_step_aside(fusefs->loop);
+	return commit_sync(fusefs->volume, inode, datasync, range);
+}
+
+/* What an O_DIRECT or O_(D)SYNC write owes before it returns. */
+static int settle_write(struct fusefs *fusefs, struct inode *inode,
+			struct fuse_file_info *fi,
+			const struct commit_range *range)
+{
+	int r = 0;
+	if (fi->flags & O_DIRECT)
+		r = commit_direct(fusefs->volume, inode, range);
+	if (r < 0 || !(fi->flags & O_DSYNC))
+		return r;
+	bool datasync = (fi->flags & O_SYNC) != O_SYNC;
+	r = sync_inode(fusefs, inode, datasync, range);
+	bool follows = fi->flags & O_DIRECT ? fusefs->probe.direct :
+					      fusefs->probe.buffered;
+	if (r == 0 && follows)
+		ops_handle_of(fi)->synced = true;
+	return r;
+}
+
+static int write_inode(struct fusefs *fusefs, struct inode *inode,
+		       const struct data_write *write,
+		       struct fuse_file_info *fi)
+{
+	int r = data_write(fusefs->volume, inode, write);
+	if (r < 0 || fi->writepage)
+		return r;
+	const struct commit_range range = {
+		write->offset_bytes,
+		write->offset_bytes + (int64_t)write->size_bytes,
+	};
+	return settle_write(fusefs, inode, fi, &range);
+}
+
+void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
+	       size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		ops_control_write(req, fusefs, fi, data, size, offset);
+		ops_leave(fusefs);
+		return;
+	}
+	const struct data_write write = {
+		.data = data, .size_bytes = size, .offset_bytes = offset};
+	int r = -ops_check_handle(fusefs, fi);
+	if (r < 0 && fi->writepage)
+		r = 0; /* a late page of the lost past: thrown away */
+	else if (r == 0)
+		r = write_inode(fusefs, ops_inode(fusefs, nodeid), &write, fi);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_write(req, size);
+	ops_leave(fusefs);
+}
+
+void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
+	       struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		fusefs->probe.seen = true;
+		fuse_reply_err(req, 0);
+		ops_leave(fusefs);
+		return;
+	}
+	struct ops_handle *handle = ops_handle_of(fi);
+	int r = -ops_check_handle(fusefs, fi);
+	/* The kernel's own after an O_DSYNC write, which has paid for its
+	 * range; this one would take the whole file. */
+	bool done = handle->synced;
+	handle->synced = false;
+	if (r == 0 && !done)
+		r = sync_inode(fusefs, ops_inode(fusefs, nodeid), datasync,
+			       NULL);
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
+		  struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = 0;
+	if (!ops_is_control(nodeid))
+		r = -ops_check_handle(fusefs, fi);
+	if (r == 0 && !ops_is_control(nodeid))
+		r = sync_inode(fusefs, ops_inode(fusefs, nodeid), datasync,
+			       NULL);
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+void ops_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset,
+		   off_t length, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = ops_is_control(nodeid) ? -EPERM :
+					 -ops_check_handle(fusefs, fi);
+	if (r == 0)
+		r = space_allocate(fusefs->volume, ops_inode(fusefs, nodeid),
+				   mode, offset, length);
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+void ops_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
+	       struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int64_t found = -EINVAL;
+	if (!ops_is_control(nodeid) &&
+	    (whence == SEEK_DATA || whence == SEEK_HOLE))
+		found = -ops_check_handle(fusefs, fi);
+	if (found == 0)
+		found = data_seek(fusefs->volume, ops_inode(fusefs, nodeid),
+				  offset, whence == SEEK_HOLE);
+	if (found < 0)
+		fuse_reply_err(req, (int)-found);
+	else
+		fuse_reply_lseek(req, found);
+	ops_leave(fusefs);
+}

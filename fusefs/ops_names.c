@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests on names. The control directory has fixed names: nothing can be made
+ * in it, or take its name. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fusefs/inode.h"
+#include "fusefs/names.h"
+#include "fusefs/ops.h"
+#include "fusefs/volume.h"
+
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	fuse_ino_t control = ops_control_find(fusefs, parent, name);
+	if (control != 0) {
+		ops_control_lookup(req, fusefs, control);
+		ops_leave(fusefs);
+		return;
+	}
+	struct inode *inode;
+	int r = -ENOENT;
+	if (!ops_is_control(parent))
+		r = names_lookup(fusefs->volume, ops_inode(fusefs, parent),
+				 name, &inode);
+	if (r == 0) {
+		ops_reply_entry(req, fusefs, inode);
+	} else if (r == -ENOENT) {
+		/* Remembered too: a program that looks often costs nothing. */
+		struct fuse_entry_param none = {
+			.entry_timeout = OPS_TIMEOUT_S};
+		fuse_reply_entry(req, &none);
+	} else {
+		fuse_reply_err(req, -r);
+	}
+	ops_leave(fusefs);
+}
+
+static void forget(struct fusefs *fusefs, fuse_ino_t nodeid, uint64_t nlookup)
+{
+	if (!ops_is_control(nodeid) && nodeid != FUSE_ROOT_ID)
+		names_forget(fusefs->volume, ops_inode(fusefs, nodeid),
+			     nlookup);
+}
+
+void ops_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	forget(fusefs, nodeid, nlookup);
+	fuse_reply_none(req);
+	ops_leave(fusefs);
+}
+
+void ops_forget_multi(fuse_req_t req, size_t count,
+		      struct fuse_forget_data *forgets)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	for (size_t i = 0; i < count; i++)
+		forget(fusefs, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+	ops_leave(fusefs);
+}
+
+/* 0, or why this name may not be changed. */
+static int check_name(const struct fusefs *fusefs, fuse_ino_t parent,
+		      const char *name)
+{
+	if (ops_is_control(parent) ||
+	    ops_control_find(fusefs, parent, name) != 0)
+		return -EPERM;
+	return 0;
+}
+
+static void create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		   struct names_new *what)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	what->uid = context->uid;
+	what->gid = context->gid;
+	struct inode *inode;
+	int r = check_name(fusefs, parent, name);
+	if (r == 0)
+		r = names_create(fusefs->volume, ops_inode(fusefs, parent),
+				 name, what, &inode);
+	if (r == 0)
+		ops_reply_entry(req, fusefs, inode);
+	else
+		fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       mode_t mode, dev_t rdev)
+{
+	struct names_new what = {.mode = mode, .rdev = rdev};
+	/* The store could not make it at the commit, which is too late. */
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && geteuid() != 0) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	create(req, parent, name, &what);
+}
+
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       mode_t mode)
+{
+	struct names_new what = {.mode = S_IFDIR | (mode & 07777)};
+	create(req, parent, name, &what);
+}
+
+void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		 const char *name)
+{
+	struct names_new what = {.mode = S_IFLNK | 0777, .target = target};
+	create(req, parent, name, &what);
+}
+
+void ops_readlink(fuse_req_t req, fuse_ino_t nodeid)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	char *target = NULL;
+	int r = -ops_check_inode(fusefs, inode);
+	if (r == 0)
+		r = names_readlink(fusefs->volume, inode, &target);
+	if (r == 0)
+		fuse_reply_readlink(req, target);
+	else
+		fuse_reply_err(req, -r);
+	free(target);
+	ops_leave(fusefs);
+}
+
+void ops_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent,
+	      const char *name)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = check_name(fusefs, parent, name);
+	if (r == 0 && ops_is_control(nodeid))
+		r = -EPERM;
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	if (r == 0)
+		r = names_link(fusefs->volume, inode,
+			       ops_inode(fusefs, parent), name);
+	if (r == 0)
+		ops_reply_entry(req, fusefs, inode);
+	else
+		fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+static void unlink_name(fuse_req_t req, fuse_ino_t parent, const char *name,
+			bool directory)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = check_name(fusefs, parent, name);
+	if (r == 0)
+		r = names_unlink(fusefs->volume, ops_inode(fusefs, parent),
+				 name, directory);
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	unlink_name(req, parent, name, false);
+}
+
+void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	unlink_name(req, parent, name, true);
+}
+
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		fuse_ino_t new_parent, const char *new_name,
+		unsigned int flags)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	int r = check_name(fusefs, parent, name);
+	if (r == 0)
+		r = check_name(fusefs, new_parent, new_name);
+	if (r == 0) {
+		struct names_rename rename = {
+			.from_directory = ops_inode(fusefs, parent),
+			.from_name = name,
+			.to_directory = ops_inode(fusefs, new_parent),
+			.to_name = new_name,
+			.flags = flags,
+		};
+		r = names_rename(fusefs->volume, &rename);
+	}
+	fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}

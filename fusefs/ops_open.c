@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that open and close files and directories. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/data.h"
+#include "fusefs/inode.h"
+#include "fusefs/listing.h"
+#include "fusefs/loop.h"
+#include "fusefs/names.h"
+#include "fusefs/ops.h"
+#include "fusefs/volume.h"
+
+static struct ops_handle *new_handle(struct fusefs *fusefs,
+				     struct inode *inode, int flags)
+{
+	struct ops_handle *handle = calloc(1, sizeof(*handle));
+	if (handle == NULL)
+		return NULL;
+	handle->inode = inode;
+	handle->flags = flags;
+	handle->incarnation = fusefs->volume->incarnation;
+	pthread_mutex_lock(&fusefs->volume->lock);
+	if (inode->open_count++ == 0)
+		list_append(&fusefs->volume->open, &inode->open_link);
+	pthread_mutex_unlock(&fusefs->volume->lock);
+	return handle;
+}
+
+static void free_handle(struct fusefs *fusefs, struct ops_handle *handle)
+{
+	struct inode *inode = handle->inode;
+	listing_free(handle->listing);
+	free(handle);
+	pthread_mutex_lock(&fusefs->volume->lock);
+	if (--inode->open_count == 0)
+		list_remove(&inode->open_link);
+	inode_release_locked(fusefs->volume, inode);
+	pthread_mutex_unlock(&fusefs->volume->lock);
+}
+
+static void describe(const struct fusefs *fusefs, struct ops_handle *handle,
+		     struct fuse_file_info *fi)
+{
+	fi->fh = (uint64_t)(uintptr_t)handle;
+	if (fusefs->config.cache == FUSEFS_CACHE_NONE)
+		fi->direct_io = 1;
+	else
+		fi->keep_cache = 1; /* nobody else writes */
+}
+
+static int open_inode(struct fusefs *fusefs, struct inode *inode,
+		      struct fuse_file_info *fi)
+{
+	int r = -ops_check_inode(fusefs, inode);
+	if (r == 0 && fi->flags & O_TRUNC)
+		r = data_truncate(fusefs->volume, inode, 0);
+	if (r < 0)
+		return r;
+	if ((fi->flags & O_ACCMODE) != O_RDONLY)
+		data_learn_blocks(fusefs->volume, inode);
+	struct ops_handle *handle = new_handle(fusefs, inode, fi->flags);
+	if (handle == NULL)
+		return -ENOMEM;
+	describe(fusefs, handle, fi);
+	return 0;
+}
+
+void ops_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		ops_control_open(req, fusefs, nodeid, fi);
+		ops_leave(fusefs);
+		return;
+	}
+	int r = open_inode(fusefs, ops_inode(fusefs, nodeid), fi);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		free_handle(fusefs, ops_handle_of(fi)); /* interrupted */
+	ops_leave(fusefs);
+}
+
+static void reply_create(fuse_req_t req, struct fusefs *fusefs,
+			 struct inode *inode, struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry = {
+		.ino = inode_nodeid(fusefs->volume, inode),
+		.attr_timeout = OPS_TIMEOUT_S,
+		.entry_timeout = OPS_TIMEOUT_S,
+	};
+	int r = -ops_fill_attr(fusefs, inode, &entry.attr);
+	if (r == 0)
+		r = open_inode(fusefs, inode, fi);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		names_forget(fusefs->volume, inode, 1);
+		return;
+	}
+	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		free_handle(fusefs, ops_handle_of(fi));
+		names_forget(fusefs->volume, inode, 1);
+	}
+}
+
+void ops_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		 struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	struct names_new what = {
+		.mode = S_IFREG | (mode & 07777),
+		.uid = context->uid,
+		.gid = context->gid,
+	};
+	struct inode *inode;
+	int r = -EPERM;
+	if (!ops_is_control(parent))
+		r = names_create_unnamed(fusefs->volume,
+					 ops_inode(fusefs, parent), &what,
+					 &inode);
+	if (r == 0)
+		reply_create(req, fusefs, inode, fi);
+	else
+		fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		mode_t mode, struct fuse_file_info *fi)
+{
+	if (loop_is_tmpfile()) {
+		ops_tmpfile(req, parent, mode, fi);
+		return;
+	}
+	struct fusefs *fusefs = ops_enter(req);
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	struct names_new what = {
+		.mode = S_IFREG | (mode & 07777),
+		.uid = context->uid,
+		.gid = context->gid,
+	};
+	struct inode *inode;
+	int r = -EPERM;
+	if (!ops_is_control(parent) &&
+	    ops_control_find(fusefs, parent, name) == 0)
+		r = names_create(fusefs->volume, ops_inode(fusefs, parent),
+				 name, &what, &inode);
+	if (r == 0)
+		fi->flags &= ~O_TRUNC; /* there is nothing to cut off */
+	/* Somebody else was faster: then it is just opened. */
+	if (r == -EEXIST && !(fi->flags & O_EXCL))
+		r = names_lookup(fusefs->volume, ops_inode(fusefs, parent),
+				 name, &inode);
+	if (r == 0)
+		reply_create(req, fusefs, inode, fi);
+	else
+		fuse_reply_err(req, -r);
+	ops_leave(fusefs);
+}
+
+/* Every close of every duplicate, before close(2) returns: release comes too
+ * late for what a profile decides at close. */
+void ops_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (!ops_is_control(nodeid) && ops_check_handle(fusefs, fi) == 0)
+		data_close(fusefs->volume, ops_inode(fusefs, nodeid));
+	fuse_reply_err(req, 0);
+	ops_leave(fusefs);
+}
+
+void ops_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid))
+		ops_control_release(fi);
+	else
+		free_handle(fusefs, ops_handle_of(fi));
+	fuse_reply_err(req, 0);
+	ops_leave(fusefs);
+}
+
+void ops_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		fi->fh = 0;
+		fuse_reply_open(req, fi);
+		ops_leave(fusefs);
+		return;
+	}
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	int r = ops_check_inode(fusefs, inode);
+	struct ops_handle *handle = NULL;
+	if (r == 0)
+		handle = new_handle(fusefs, inode, fi->flags);
+	if (r == 0 && handle == NULL)
+		r = ENOMEM;
+	if (r == 0) {
+		fi->fh = (uint64_t)(uintptr_t)handle;
+		if (fuse_reply_open(req, fi) == -ENOENT)
+			free_handle(fusefs, handle);
+	} else {
+		fuse_reply_err(req, r);
+	}
+	ops_leave(fusefs);
+}
+
+/* Positions: 0 and 1 are "." and "..", then the entries of the listing. */
+static size_t add_entries(fuse_req_t req, struct ops_handle *handle,
+			  char *buffer, size_t size, off_t offset)
+{
+	size_t used = 0;
+	off_t end = (off_t)listing_count(handle->listing) + 2;
+	for (; offset < end; offset++) {
+		struct stat st = {.st_ino = handle->inode->number,
+				  .st_mode = S_IFDIR};
+		const char *name = offset == 0 ? "." : "..";
+		if (offset >= 2) {
+			struct listing_entry entry = listing_at(
+				handle->listing, (size_t)offset - 2);
+			name = entry.name;
+			st.st_ino = entry.number;
+			st.st_mode = entry.type;
+		}
+		size_t n = fuse_add_direntry(req, buffer + used, size - used,
+					     name, &st, offset + 1);
+		if (n > size - used)
+			break;
+		used += n;
+	}
+	return used;
+}
+
+static int list(struct fusefs *fusefs, struct fuse_file_info *fi, off_t offset)
+{
+	int r = ops_check_handle(fusefs, fi);
+	if (r != 0)
+		return r;
+	struct ops_handle *handle = ops_handle_of(fi);
+	if (offset != 0 && handle->listing != NULL)
+		return 0;
+	listing_free(handle->listing); /* rewound: it is read anew */
+	handle->listing = NULL;
+	return -listing_new(fusefs->volume, handle->inode, &handle->listing);
+}
+
+void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		 struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (ops_is_control(nodeid)) {
+		ops_control_readdir(req, size, offset);
+		ops_leave(fusefs);
+		return;
+	}
+	int r = list(fusefs, fi, offset);
+	char *buffer = NULL;
+	if (r == 0)
+		buffer = malloc(size);
+	if (r == 0 && buffer == NULL)
+		r = ENOMEM;
+	if (r == 0)
+		fuse_reply_buf(req, buffer,
+			       add_entries(req, ops_handle_of(fi), buffer,
+					   size, offset));
+	else
+		fuse_reply_err(req, r);
+	free(buffer);
+	ops_leave(fusefs);
+}
+
+void ops_releasedir(fuse_req_t req, fuse_ino_t nodeid,
+		    struct fuse_file_info *fi)
+{
+	struct fusefs *fusefs = ops_enter(req);
+	if (!ops_is_control(nodeid))
+		free_handle(fusefs, ops_handle_of(fi));
+	fuse_reply_err(req, 0);
+	ops_leave(fusefs);
+}

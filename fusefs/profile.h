@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Profiles: whose rules say what a commit takes along. A profile is a row of
+ * facts and pure decisions about them; it acts on nothing. docs/persistence.md
+ * has the same table in words, with sources.
+ */
+#ifndef FLAKEY_FUSEFS_PROFILE_H
+#define FLAKEY_FUSEFS_PROFILE_H
+
+#include <stdbool.h>
+
+struct profile;
+
+/* What is known about a file or directory when a sync of it arrives. */
+struct profile_sync {
+	bool directory;
+	bool datasync;	     /* fdatasync, O_DSYNC */
+	bool changed;	     /* it has uncommitted changes of any kind */
+	bool size_changed;   /* ... of its size or allocation */
+	bool data_allocates; /* its unsynced data needs new blocks */
+};
+
+/* What the commit takes. */
+struct profile_choice {
+	bool own_data;
+	bool all_names; /* every record of the journal so far, in order */
+};
+
+/* NULL: no such profile. The result is static. */
+const struct profile *profile_find(const char *name);
+/* All of them in quotes, separated by ", ": for messages. */
+const char *profile_names(void);
+const char *profile_name(const struct profile *profile);
+
+struct profile_choice profile_choose(const struct profile *profile,
+				     const struct profile_sync *sync);
+
+/* A rename over an existing file sends the data of the renamed one out with the
+ * next commit of names. */
+bool profile_pushes_on_replace(const struct profile *profile);
+/* So does the close after a truncation to 0. */
+bool profile_pushes_on_close(const struct profile *profile);
+/* Growing inside the allocated last block changes the size with the names,
+ * whatever becomes of the data. */
+bool profile_grows_in_block(const struct profile *profile);
+/* An O_DIRECT write to allocated blocks is durable when it returns. */
+bool profile_direct_is_durable(const struct profile *profile);
+/* Allocation unit, bytes. */
+int profile_block_bytes(const struct profile *profile);
+
+#endif

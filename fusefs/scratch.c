@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * New space comes from the current chunk, front to back, so that a stream of
+ * writes lies in one piece. When it is full, the emptiest known chunk is next if
+ * holes amount to more than 1/SLACK of the file, else a new one: holes of freed
+ * data are used again before the file grows by more than that share.
+ */
+#include "fusefs/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/errmsg.h"
+
+#define UNITS (SCRATCH_CHUNK / SCRATCH_UNIT)
+#define SLACK 32
+#define NO_CHUNK SIZE_MAX
+
+struct chunk {
+	uint8_t *touched; /* a count for each unit; NULL: whole chunk free */
+	uint32_t used;	  /* units with a count above 0 */
+	uint32_t cursor;  /* where the next search begins */
+};
+
+struct scratch {
+	int fd;
+	uint64_t limit_bytes;
+	pthread_mutex_t lock; /* guards everything below */
+	struct chunk *chunks;
+	size_t count;
+	size_t capacity;
+	size_t current;
+	uint64_t used_units;
+};
+
+int scratch_open(const char *directory, uint64_t limit_bytes,
+		 struct scratch **ret_scratch, struct errmsg *reterr_why)
+{
+	struct scratch *scratch = calloc(1, sizeof(*scratch));
+	if (scratch == NULL)
+		return -ENOMEM;
+	/* Not O_TMPFILE: overlay file systems of containers may lack it. */
+	char path[4096];
+	int length = snprintf(path, sizeof(path), "%s/flakey-scratch-XXXXXX",
+			      directory);
+	int fd = -1;
+	if (length > 0 && (size_t)length < sizeof(path))
+		fd = mkostemp(path, O_CLOEXEC);
+	else
+		errno = ENAMETOOLONG;
+	if (fd < 0) {
+		int r = -errno;
+		errmsg_set(reterr_why,
+			   "cannot create the scratch file in '%s': %s; name a"
+			   " writable directory with --scratch",
+			   directory, strerror(-r));
+		free(scratch);
+		return r;
+	}
+	(void)unlink(path); /* if it fails, a file of 0 bytes stays behind */
+	scratch->fd = fd;
+	scratch->limit_bytes = limit_bytes;
+	scratch->current = NO_CHUNK;
+	pthread_mutex_init(&scratch->lock, NULL);
+	*ret_scratch = scratch;
+	return 0;
+}
+
+void scratch_close(struct scratch *scratch)
+{
+	if (scratch == NULL)
+		return;
+	for (size_t i = 0; i < scratch->count; i++)
+		free(scratch->chunks[i].touched);
+	free(scratch->chunks);
+	close(scratch->fd);
+	pthread_mutex_destroy(&scratch->lock);
+	free(scratch);
+}
+
+static size_t add_chunk(struct scratch *scratch)
+{
+	uint64_t end = (uint64_t)(scratch->count + 1) * SCRATCH_CHUNK;
+	if (scratch->limit_bytes != 0 && end > scratch->limit_bytes &&
+	    scratch->count > 0)
+		return NO_CHUNK;
+	if (scratch->count == scratch->capacity) {
+		size_t capacity = scratch->capacity ? scratch->capacity * 2 : 16;
+		struct chunk *chunks = reallocarray(scratch->chunks, capacity,
+						    sizeof(*chunks));
+		if (chunks == NULL)
+			return NO_CHUNK;
+		scratch->chunks = chunks;
+		scratch->capacity = capacity;
+	}
+	scratch->chunks[scratch->count] = (struct chunk){0};
+	return scratch->count++;
+}
+
+static size_t emptiest_chunk(const struct scratch *scratch)
+{
+	size_t best = NO_CHUNK;
+	for (size_t i = 0; i < scratch->count; i++) {
+		uint32_t used = scratch->chunks[i].used;
+		if (used == 0)
+			return i;
+		if (used < UNITS - UNITS / SLACK &&
+		    (best == NO_CHUNK || used < scratch->chunks[best].used))
+			best = i;
+	}
+	return best;
+}
+
+/* Where the next space comes from, when the current chunk is exhausted. */
+static size_t next_chunk(struct scratch *scratch)
+{
+	uint64_t total = (uint64_t)scratch->count * UNITS;
+	size_t chosen = NO_CHUNK;
+	if (total - scratch->used_units > total / SLACK)
+		chosen = emptiest_chunk(scratch);
+	if (chosen == NO_CHUNK)
+		chosen = add_chunk(scratch);
+	if (chosen == NO_CHUNK) /* at the limit: any hole will do */
+		for (size_t i = 0; i < scratch->count; i++)
+			if (scratch->chunks[i].used < UNITS)
+				chosen = i;
+	if (chosen != NO_CHUNK)
+		scratch->chunks[chosen].cursor = 0;
+	return chosen;
+}
+
+/* Finds a free run from the cursor on; 0 if there is none behind it. */
+static uint32_t find_run(struct chunk *chunk, uint32_t want, uint32_t *ret_at)
+{
+	uint32_t at = chunk->cursor;
+	while (at < UNITS && chunk->touched[at] != 0)
+		at++;
+	uint32_t end = at;
+	while (end < UNITS && end - at < want && chunk->touched[end] == 0)
+		end++;
+	*ret_at = at;
+	return end - at;
+}
+
+static void take_units(struct scratch *scratch, struct chunk *chunk,
+		       uint32_t at, uint32_t count)
+{
+	memset(chunk->touched + at, 1, count);
+	chunk->used += count;
+	chunk->cursor = at + count;
+	scratch->used_units += count;
+}
+
+static int alloc_locked(struct scratch *scratch, uint32_t want,
+			uint64_t *ret_offset, uint32_t *ret_units)
+{
+	for (int attempt = 0; attempt < 3; attempt++) {
+		struct chunk *chunk = NULL;
+		if (scratch->current != NO_CHUNK)
+			chunk = &scratch->chunks[scratch->current];
+		if (chunk != NULL && chunk->touched == NULL) {
+			chunk->touched = calloc(UNITS, 1);
+			if (chunk->touched == NULL)
+				return -ENOMEM;
+			chunk->cursor = 0;
+		}
+		uint32_t at = 0;
+		uint32_t units = 0;
+		if (chunk != NULL)
+			units = find_run(chunk, want, &at);
+		if (units > 0) {
+			take_units(scratch, chunk, at, units);
+			*ret_offset = (uint64_t)scratch->current *
+					      SCRATCH_CHUNK +
+				      (uint64_t)at * SCRATCH_UNIT;
+			*ret_units = units;
+			return 0;
+		}
+		scratch->current = next_chunk(scratch);
+		if (scratch->current == NO_CHUNK)
+			return -ENOSPC;
+	}
+	return -ENOSPC;
+}
+
+int scratch_alloc(struct scratch *scratch, size_t want_bytes,
+		  uint64_t *ret_offset, size_t *ret_bytes)
+{
+	size_t want = (want_bytes + SCRATCH_UNIT - 1) / SCRATCH_UNIT;
+	if (want > UNITS)
+		want = UNITS;
+	uint32_t units = 0;
+	pthread_mutex_lock(&scratch->lock);
+	int r = alloc_locked(scratch, (uint32_t)want, ret_offset, &units);
+	pthread_mutex_unlock(&scratch->lock);
+	if (r < 0)
+		return r;
+	size_t had = (size_t)units * SCRATCH_UNIT;
+	*ret_bytes = had < want_bytes ? had : want_bytes;
+	return 0;
+}
+
+size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
+		      size_t want_bytes)
+{
+	uint64_t last = end_offset - 1;
+	size_t slack = (SCRATCH_UNIT - end_offset % SCRATCH_UNIT) % SCRATCH_UNIT;
+	pthread_mutex_lock(&scratch->lock);
+	struct chunk *chunk = &scratch->chunks[last / SCRATCH_CHUNK];
+	uint32_t unit = (uint32_t)(last % SCRATCH_CHUNK / SCRATCH_UNIT);
+	size_t had = 0;
+	/* The rest of the last unit is ours only if nobody else touches it. */
+	if (slack == 0 || chunk->touched[unit] == 1) {
+		had = slack < want_bytes ? slack : want_bytes;
+		uint32_t at = unit + 1;
+		uint32_t end = at;
+		while (end < UNITS && had < want_bytes &&
+		       chunk->touched[end] == 0) {
+			had += SCRATCH_UNIT;
+			end++;
+		}
+		if (end > at) {
+			uint32_t cursor = chunk->cursor;
+			take_units(scratch, chunk, at, end - at);
+			if (cursor > chunk->cursor)
+				chunk->cursor = cursor;
+		}
+		if (had > want_bytes)
+			had = want_bytes;
+	}
+	pthread_mutex_unlock(&scratch->lock);
+	return had;
+}
+
+static void release_chunk(struct scratch *scratch, size_t index)
+{
+	struct chunk *chunk = &scratch->chunks[index];
+	free(chunk->touched);
+	chunk->touched = NULL;
+	chunk->cursor = 0;
+	/* Gives the disk space back; where it is not supported the file just
+	 * stays as large as it once was. */
+	(void)fallocate(scratch->fd,
+			FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)index * SCRATCH_CHUNK, SCRATCH_CHUNK);
+}
+
+static void drop_unit(struct scratch *scratch, uint64_t unit)
+{
+	struct chunk *chunk = &scratch->chunks[unit / UNITS];
+	if (--chunk->touched[unit % UNITS] > 0)
+		return;
+	chunk->used--;
+	scratch->used_units--;
+	if (unit % UNITS < chunk->cursor && unit / UNITS != scratch->current)
+		chunk->cursor = (uint32_t)(unit % UNITS);
+	if (chunk->used > 0)
+		return;
+	if (unit / UNITS == scratch->current)
+		chunk->cursor = 0; /* the same warm pages again */
+	else
+		release_chunk(scratch, unit / UNITS);
+}
+
+void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes)
+{
+	uint64_t end = (offset + bytes - 1) / SCRATCH_UNIT;
+	pthread_mutex_lock(&scratch->lock);
+	for (uint64_t unit = offset / SCRATCH_UNIT; unit <= end; unit++)
+		scratch->chunks[unit / UNITS].touched[unit % UNITS]++;
+	pthread_mutex_unlock(&scratch->lock);
+}
+
+void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes)
+{
+	uint64_t end = (offset + bytes - 1) / SCRATCH_UNIT;
+	pthread_mutex_lock(&scratch->lock);
+	for (uint64_t unit = offset / SCRATCH_UNIT; unit <= end; unit++)
+		drop_unit(scratch, unit);
+	pthread_mutex_unlock(&scratch->lock);
+}
+
+void scratch_split(struct scratch *scratch, uint64_t offset)
+{
+	if (offset % SCRATCH_UNIT != 0)
+		scratch_hold(scratch, offset, 1);
+}
+
+void scratch_join(struct scratch *scratch, uint64_t offset)
+{
+	if (offset % SCRATCH_UNIT != 0)
+		scratch_drop(scratch, offset, 1);
+}
+
+int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
+		  size_t bytes)
+{
+	const char *from = data;
+	while (bytes > 0) {
+		ssize_t n = pwrite(scratch->fd, from, bytes, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			/* Quotas and file size limits are a full disk too. */
+			return errno == EDQUOT || errno == EFBIG ? -ENOSPC :
+								   -errno;
+		from += n;
+		offset += (uint64_t)n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
+		 size_t bytes)
+{
+	char *to = data;
+	while (bytes > 0) {
+		ssize_t n = pread(scratch->fd, to, bytes, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		to += n;
+		offset += (uint64_t)n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+uint64_t scratch_used(struct scratch *scratch)
+{
+	pthread_mutex_lock(&scratch->lock);
+	uint64_t units = scratch->used_units;
+	pthread_mutex_unlock(&scratch->lock);
+	return units * SCRATCH_UNIT;
+}
+
+uint64_t scratch_limit(const struct scratch *scratch)
+{
+	return scratch->limit_bytes;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scratch file: where data lies that no sync has paid for yet. It is an
+ * unlinked file, so the kernel pages it out by itself and a killed daemon
+ * leaves nothing behind; dirty data is bounded by disk, not by memory.
+ *
+ * Space is given out in units of SCRATCH_UNIT bytes out of chunks of
+ * SCRATCH_CHUNK. A unit has a count of the ranges that touch it, because a
+ * range can be split at any byte and a commit holds ranges while it copies
+ * them: a unit is free when nobody touches it. That costs one byte a unit,
+ * 1.6% of the data.
+ *
+ * Thread-safe: one mutex around the counts; data is copied outside of it.
+ */
+#ifndef FLAKEY_FUSEFS_SCRATCH_H
+#define FLAKEY_FUSEFS_SCRATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCRATCH_UNIT 64
+#define SCRATCH_CHUNK (1 << 20)
+
+struct errmsg;
+struct scratch;
+
+/* Creates the unlinked file in directory. limit_bytes 0: no limit but the
+ * disk's. */
+int scratch_open(const char *directory, uint64_t limit_bytes,
+		 struct scratch **ret_scratch, struct errmsg *reterr_why);
+void scratch_close(struct scratch *scratch);
+
+/* Gives out up to want_bytes in one piece, at least one byte. 0, -ENOSPC at
+ * the limit, -ENOMEM. The space has one holder and no defined content. */
+int scratch_alloc(struct scratch *scratch, size_t want_bytes,
+		  uint64_t *ret_offset, size_t *ret_bytes);
+
+/* Makes a range that ends at end_offset longer, in place, by up to want_bytes:
+ * how many bytes were had, 0 if its neighbour is taken. */
+size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
+		      size_t want_bytes);
+
+/* One more holder of a range; and one less. Every hold is dropped once. */
+void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes);
+void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes);
+
+/* A held range is about to be held as two, cut at offset; or two neighbours
+ * that meet at offset are about to be held as one. */
+void scratch_split(struct scratch *scratch, uint64_t offset);
+void scratch_join(struct scratch *scratch, uint64_t offset);
+
+/* Copies all bytes in or out: 0, -ENOSPC when the disk is full, -EIO. */
+int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
+		  size_t bytes);
+int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
+		 size_t bytes);
+
+/* Bytes in use, whole units; and the limit, 0 for none. */
+uint64_t scratch_used(struct scratch *scratch);
+uint64_t scratch_limit(const struct scratch *scratch);
+
+#endif

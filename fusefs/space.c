@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real file systems write dirty pages of the range out before they change
+ * its map, so the same data is pushed here first. Collapsing and inserting move
+ * what is behind: until the store has done so, the moved bytes are shown from
+ * copies in the scratch file.
+ */
+#include "fusefs/space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "fusefs/data.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/profile.h"
+#include "fusefs/scratch.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+#define COPY_BYTES (1 << 20)
+
+#define MODE_MOVES (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
+
+struct request {
+	struct volume *volume;
+	struct inode *inode;
+	int fd; /* of the store's file, or -1 */
+	int mode;
+	int64_t offset;
+	int64_t end;
+};
+
+/* The combinations that ext4, xfs and btrfs accept. */
+static int check_mode(int mode)
+{
+	switch (mode) {
+	case 0:
+	case FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_COLLAPSE_RANGE:
+	case FALLOC_FL_INSERT_RANGE:
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int check_move(const struct request *request)
+{
+	int64_t block = profile_block_bytes(request->volume->profile);
+	int64_t size = request->inode->size_bytes;
+	if (request->offset % block != 0 || request->end % block != 0)
+		return -EINVAL;
+	if (request->mode & FALLOC_FL_COLLAPSE_RANGE)
+		return request->end >= size ? -EINVAL : 0;
+	if (request->offset >= size)
+		return -EINVAL;
+	if (size + request->end - request->offset > DATA_SIZE_MAX)
+		return -EFBIG;
+	return 0;
+}
+
+/* Dirty pages that the range touches go out with the journal. */
+static int push_range(const struct request *request)
+{
+	int64_t page = 4096;
+	int64_t from = request->offset / page * page;
+	int64_t to = (request->end + page - 1) / page * page;
+	if (request->mode & MODE_MOVES)
+		to = DATA_END;
+	else if (!(request->mode &
+		   (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+		return 0;
+	return data_push_locked(request->volume, request->inode, from, to);
+}
+
+/* Copies [from, from + length) to extents at offset `to`, holes left out. */
+static int copy_range(const struct request *request, int64_t from, int64_t to,
+		      int64_t length, struct extents *ret_extents)
+{
+	cleanup_free char *buffer = malloc(COPY_BYTES);
+	if (buffer == NULL)
+		return -ENOMEM;
+	struct scratch *scratch = request->volume->scratch;
+	for (int64_t at = 0; at < length;) {
+		struct extent_what what = {.seq = UINT64_MAX,
+					   .state = EXTENT_PUSHED};
+		size_t want = COPY_BYTES;
+		if ((int64_t)want > length - at)
+			want = (size_t)(length - at);
+		size_t had;
+		int r = scratch_alloc(scratch, want, &what.source, &had);
+		if (r < 0)
+			return r;
+		r = data_read_locked(request->volume, request->inode,
+				     request->fd, buffer, had, from + at);
+		if (r == 0)
+			r = scratch_write(scratch, what.source, buffer, had);
+		if (r == 0)
+			r = extents_put(ret_extents, to + at, (int64_t)had,
+					&what);
+		if (r < 0) {
+			scratch_drop(scratch, what.source, had);
+			return r;
+		}
+		at += (int64_t)had;
+	}
+	return 0;
+}
+
+/* Moves the holds of all extents of from over to to. */
+static int take_over(struct scratch *scratch, struct extents *from,
+		     struct extents *to)
+{
+	for (struct extent *extent = extents_at(from, 0); extent != NULL;
+	     extent = extents_next(extent)) {
+		struct extent_what what = {.source = extent->source,
+					   .seq = extent->seq,
+					   .state = extent->state};
+		if (what.source != EXTENT_ZERO)
+			scratch_hold(scratch, what.source,
+				     (uint64_t)extent->length_bytes);
+		int r = extents_put(to, extent->offset_bytes,
+				    extent->length_bytes, &what);
+		if (r < 0) {
+			if (what.source != EXTENT_ZERO)
+				scratch_drop(scratch, what.source,
+					     (uint64_t)extent->length_bytes);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int put_zeros(const struct request *request, int64_t from, int64_t to)
+{
+	struct extents *extents = data_extents(request->volume,
+					       request->inode);
+	if (extents == NULL)
+		return -ENOMEM;
+	struct extent_what what = {.source = EXTENT_ZERO,
+				   .seq = UINT64_MAX,
+				   .state = EXTENT_PUSHED};
+	return extents_put(extents, from, to - from, &what);
+}
+
+static int move_tail(const struct request *request, int64_t *ret_size)
+{
+	bool insert = request->mode & FALLOC_FL_INSERT_RANGE;
+	int64_t size = request->inode->size_bytes;
+	int64_t length = request->end - request->offset;
+	int64_t from = insert ? request->offset : request->end;
+	int64_t to = insert ? request->end : request->offset;
+	struct scratch *scratch = request->volume->scratch;
+	struct extents *moved = extents_new(scratch);
+	if (moved == NULL)
+		return -ENOMEM;
+	int r = copy_range(request, from, to, size - from, moved);
+	/* Zeros first, over everything from the place on: they are the new
+	 * gap, and hide the old end behind a shorter size. */
+	if (r == 0)
+		r = put_zeros(request, request->offset, DATA_END);
+	if (r == 0)
+		r = take_over(scratch, moved, request->inode->extents);
+	extents_free(moved);
+	*ret_size = insert ? size + length : size - length;
+	return r;
+}
+
+/* Shows the new content, and says what the size becomes. */
+static int change_view(const struct request *request, int64_t *ret_size)
+{
+	int64_t size = request->inode->size_bytes;
+	*ret_size = size;
+	if (request->mode & MODE_MOVES)
+		return move_tail(request, ret_size);
+	if (!(request->mode & FALLOC_FL_KEEP_SIZE) && request->end > size)
+		*ret_size = request->end;
+	if (request->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return put_zeros(request, request->offset, request->end);
+	return 0;
+}
+
+/* The extents that change_view() made get the number of the record. */
+static void stamp_view(struct inode *inode, uint64_t seq)
+{
+	enum extent_state state =
+		inode->nlink > 0 ? EXTENT_PUSHED : EXTENT_CLEAN;
+	for (struct extent *extent = extents_at(inode->extents, 0);
+	     extent != NULL; extent = extents_next(extent))
+		if (extent->seq == UINT64_MAX)
+			extents_mark(inode->extents, extent, state, seq);
+}
+
+static int allocate_locked(const struct request *request)
+{
+	struct volume *volume = request->volume;
+	struct inode *inode = request->inode;
+	int r = journal_has_room(&volume->journal);
+	if (r == 0 && request->mode & MODE_MOVES)
+		r = check_move(request);
+	if (r < 0)
+		return r;
+	struct record *record = journal_record_new(volume, RECORD_SPACE, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->space = (struct record_space){
+		.mode = request->mode,
+		.offset_bytes = request->offset,
+		.length_bytes = request->end - request->offset,
+	};
+	int64_t size = inode->size_bytes;
+	r = push_range(request);
+	if (r == 0)
+		r = change_view(request, &size);
+	if (r < 0) {
+		/* What was hidden so far may be shown wrongly: let the record
+		 * make it true. Only running out of memory leads here. */
+		journal_record_discard(volume, record);
+		data_trim(volume, inode);
+		return r;
+	}
+	if (inode->nlink > 0)
+		journal_append(&volume->journal, record);
+	uint64_t seq = record->seq;
+	if (inode->nlink == 0)
+		journal_record_discard(volume, record);
+	stamp_view(inode, seq);
+	if (size != inode->size_bytes)
+		inode->journal_size_bytes = size;
+	inode->size_bytes = size;
+	inode_touch(volume, inode,
+		    INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC);
+	return 0;
+}
+
+int space_allocate(struct volume *volume, struct inode *inode, int mode,
+		   int64_t offset, int64_t length)
+{
+	int r = check_mode(mode);
+	if (r < 0)
+		return r;
+	if (volume->read_only)
+		return -EROFS;
+	if (offset < 0 || length <= 0)
+		return -EINVAL;
+	if (offset > DATA_SIZE_MAX - length)
+		return -EFBIG;
+	struct request request = {.volume = volume,
+				  .inode = inode,
+				  .fd = -1,
+				  .mode = mode,
+				  .offset = offset,
+				  .end = offset + length};
+	/* A file that enters the store after this had no content there. */
+	if (inode->in_store)
+		r = store_get_fd(volume, inode, false, &request.fd);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	r = allocate_locked(&request);
+	pthread_rwlock_unlock(&inode->lock);
+	if (request.fd >= 0)
+		store_put_fd(volume->store, inode);
+	return r;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The descriptor cache holds at most `limit` descriptors, of directories and of
+ * files, in order of last use; whoever needs one more closes the oldest that
+ * nobody is using. A file without a durable name (unlinked, still open) is only
+ * reachable through its descriptor, which is therefore never closed.
+ */
+#include "fusefs/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errmsg.h"
+#include "common/list.h"
+#include "fusefs/dentry.h"
+#include "fusefs/inode.h"
+#include "fusefs/volume.h"
+
+#define FDS_MIN 16
+#define FDS_MAX 4096
+
+struct store {
+	int root_fd;
+	dev_t device;
+	bool sync;
+	pthread_mutex_t lock; /* guards the cache: fields fd* of inodes */
+	struct list fds;      /* oldest use first */
+	size_t fd_count;
+	size_t fd_limit;
+};
+
+/* Half of what the process may open: the rest is for /dev/fuse and libraries. */
+static size_t fd_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return FDS_MIN;
+	size_t half = limit.rlim_cur / 2;
+	if (half < FDS_MIN)
+		return FDS_MIN;
+	return half > FDS_MAX ? FDS_MAX : half;
+}
+
+static int check_source(const char *source, int fd, struct errmsg *reterr_why)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0) {
+		int r = -errno;
+		errmsg_set(reterr_why,
+			   "the source '%s' is not writable (%s); choose a"
+			   " directory of your own",
+			   source, strerror(-r));
+		return r;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		errmsg_set(reterr_why,
+			   "the source '%s' is in use by another flakey mount;"
+			   " unmount that first",
+			   source);
+		return r;
+	}
+	return 0;
+}
+
+int store_open(const char *source, bool sync, struct store **ret_store,
+	       struct errmsg *reterr_why)
+{
+	cleanup_fd int fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		int r = -errno;
+		errmsg_set(reterr_why,
+			   "cannot open the source '%s': %s; it must be an"
+			   " existing directory",
+			   source, strerror(-r));
+		return r;
+	}
+	int r = check_source(source, fd, reterr_why);
+	if (r < 0)
+		return r;
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	struct store *store = calloc(1, sizeof(*store));
+	if (store == NULL)
+		return -ENOMEM;
+	store->root_fd = steal_fd(&fd);
+	store->device = st.st_dev;
+	store->sync = sync;
+	store->fd_limit = fd_limit();
+	list_init(&store->fds);
+	pthread_mutex_init(&store->lock, NULL);
+	*ret_store = store;
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	assert(list_empty(&store->fds));
+	close(store->root_fd); /* lets go of the lock, too */
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+int store_root_stat(struct store *store, struct stat *ret_st)
+{
+	return fstat(store->root_fd, ret_st) < 0 ? -errno : 0;
+}
+
+int store_statvfs(struct store *store, struct statvfs *ret_st)
+{
+	return fstatvfs(store->root_fd, ret_st) < 0 ? -errno : 0;
+}
+
+int store_barrier(struct store *store)
+{
+	if (!store->sync)
+		return 0;
+	return syncfs(store->root_fd) < 0 ? -errno : 0;
+}
+
+/* The descriptor cache */
+
+static void drop_fd(struct store *store, struct inode *inode)
+{
+	list_remove(&inode->fd_link);
+	close(inode->fd);
+	inode->fd = -1;
+	store->fd_count--;
+}
+
+/* Closes the oldest descriptor that is not in use and not the last way to its
+ * file, if there are too many. Called with the volume's lock, which is what a
+ * user of a directory's descriptor holds; keep is spared. */
+static void evict_fd(struct store *store, const struct inode *keep)
+{
+	if (store->fd_count < store->fd_limit)
+		return;
+	list_for_each(node, following, &store->fds)
+	{
+		struct inode *inode = list_entry(node, struct inode, fd_link);
+		if (inode == keep || inode->fd_users > 0 ||
+		    list_empty(&inode->durable))
+			continue;
+		drop_fd(store, inode);
+		return;
+	}
+}
+
+static void cache_fd(struct store *store, struct inode *inode, int fd,
+		     bool writable)
+{
+	evict_fd(store, inode);
+	inode->fd = fd;
+	inode->fd_writable = writable;
+	list_append(&store->fds, &inode->fd_link);
+	store->fd_count++;
+}
+
+static void used_fd(struct store *store, struct inode *inode)
+{
+	list_remove(&inode->fd_link);
+	list_append(&store->fds, &inode->fd_link);
+}
+
+void store_keep_fd(struct store *store, struct inode *inode, int fd)
+{
+	pthread_mutex_lock(&store->lock);
+	assert(inode->fd < 0);
+	cache_fd(store, inode, fd, true);
+	pthread_mutex_unlock(&store->lock);
+}
+
+void store_forget_fd(struct store *store, struct inode *inode)
+{
+	pthread_mutex_lock(&store->lock);
+	if (inode->fd >= 0)
+		drop_fd(store, inode);
+	pthread_mutex_unlock(&store->lock);
+}
+
+/* Opens what only its owner's permission bits forbid: we own the store, the
+ * mode is the program's business. The bits are lent for the moment of opening
+ * and given back; a crash of ours in between leaves them wider. */
+static int open_as_owner(int dirfd, const char *name, int flags)
+{
+	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 || errno != EACCES)
+		return fd < 0 ? -errno : fd;
+	struct stat st;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 0700) == 0700)
+		return -EACCES;
+	if (fchmodat(dirfd, name, (st.st_mode & 07777) | 0700, 0) < 0)
+		return -errno;
+	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : fd;
+	(void)fchmodat(dirfd, name, st.st_mode & 07777, 0); /* best effort */
+	return r;
+}
+
+/* The nearest ancestors whose descriptor is not open, innermost first. */
+static int missing_ancestors(struct volume *volume, struct inode *directory,
+			     struct inode ***ret_chain, size_t *ret_count)
+{
+	size_t count = 0;
+	size_t capacity = 0;
+	cleanup_free struct inode **chain = NULL;
+	while (directory != volume->root && directory->fd < 0) {
+		struct dentry *dentry = dentry_durable_of(directory);
+		if (dentry == NULL)
+			return -ENOENT;
+		if (count == capacity) {
+			capacity = capacity ? capacity * 2 : 16;
+			struct inode **grown = reallocarray(
+				chain, capacity, sizeof(struct inode *));
+			if (grown == NULL)
+				return -ENOMEM;
+			chain = grown;
+		}
+		chain[count++] = directory;
+		directory = dentry->directory;
+	}
+	*ret_chain = steal(chain);
+	*ret_count = count;
+	return 0;
+}
+
+static int parent_fd(struct volume *volume, struct inode *directory)
+{
+	return directory == volume->root ? volume->store->root_fd :
+					   directory->fd;
+}
+
+int store_directory_locked(struct volume *volume, struct inode *directory)
+{
+	struct store *store = volume->store;
+	if (directory == volume->root)
+		return store->root_fd;
+	cleanup_free struct inode **chain = NULL;
+	size_t count = 0;
+	pthread_mutex_lock(&store->lock);
+	int r = missing_ancestors(volume, directory, &chain, &count);
+	while (r == 0 && count > 0) {
+		struct inode *inode = chain[--count];
+		struct dentry *dentry = dentry_durable_of(inode);
+		/* Just opened or just used, so not the oldest: it is there. */
+		int fd = open_as_owner(parent_fd(volume, dentry->directory),
+				       dentry->name, O_RDONLY | O_DIRECTORY);
+		if (fd < 0)
+			r = fd;
+		else
+			cache_fd(store, inode, fd, false);
+	}
+	if (r == 0)
+		used_fd(store, directory);
+	pthread_mutex_unlock(&store->lock);
+	return r < 0 ? r : directory->fd;
+}
+
+int store_list_locked(struct volume *volume, struct inode *directory,
+		      int *ret_fd)
+{
+	int dirfd = store_directory_locked(volume, directory);
+	if (dirfd < 0)
+		return dirfd;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Opens the file through its durable name, for writing if we may at all. */
+static int open_file_locked(struct volume *volume, struct inode *inode,
+			    bool writable, bool *ret_writable)
+{
+	struct dentry *dentry = dentry_durable_of(inode);
+	if (dentry == NULL)
+		return -ENOENT;
+	int dirfd = store_directory_locked(volume, dentry->directory);
+	if (dirfd < 0)
+		return dirfd;
+	*ret_writable = true;
+	int fd = open_as_owner(dirfd, dentry->name, O_RDWR | O_NONBLOCK);
+	if (fd < 0 && !writable) {
+		*ret_writable = false;
+		fd = open_as_owner(dirfd, dentry->name, O_RDONLY | O_NONBLOCK);
+	}
+	return fd;
+}
+
+/* True with a use more, if the descriptor is open and good enough. */
+static bool take_fd(struct store *store, struct inode *inode, bool writable,
+		    int *ret_fd)
+{
+	pthread_mutex_lock(&store->lock);
+	bool good = inode->fd >= 0 && (inode->fd_writable || !writable);
+	if (good) {
+		inode->fd_users++;
+		used_fd(store, inode);
+		*ret_fd = inode->fd;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return good;
+}
+
+int store_get_fd_locked(struct volume *volume, struct inode *inode,
+			bool writable, int *ret_fd)
+{
+	struct store *store = volume->store;
+	if (take_fd(store, inode, writable, ret_fd))
+		return 0;
+	bool is_writable = false;
+	int fd = open_file_locked(volume, inode, writable, &is_writable);
+	if (fd < 0)
+		return fd;
+	pthread_mutex_lock(&store->lock);
+	if (inode->fd >= 0 && inode->fd_users == 0)
+		drop_fd(store, inode);
+	if (inode->fd < 0)
+		cache_fd(store, inode, fd, is_writable);
+	else {
+		/* A reader uses the read-only one right now: it keeps the
+		 * number, and the file description behind it is exchanged. */
+		(void)dup3(fd, inode->fd, O_CLOEXEC);
+		close(fd);
+	}
+	inode->fd_writable = is_writable;
+	inode->fd_users++;
+	*ret_fd = inode->fd;
+	pthread_mutex_unlock(&store->lock);
+	return 0;
+}
+
+int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
+		 int *ret_fd)
+{
+	if (take_fd(volume->store, inode, writable, ret_fd))
+		return 0;
+	pthread_mutex_lock(&volume->lock);
+	int r = store_get_fd_locked(volume, inode, writable, ret_fd);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+void store_put_fd(struct store *store, struct inode *inode)
+{
+	pthread_mutex_lock(&store->lock);
+	inode->fd_users--;
+	pthread_mutex_unlock(&store->lock);
+}
+
+int store_lookup_locked(struct volume *volume, struct inode *directory,
+			const char *name, struct stat *ret_st)
+{
+	int dirfd = store_directory_locked(volume, directory);
+	if (dirfd < 0)
+		return dirfd;
+	if (fstatat(dirfd, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	/* Another file system mounted inside the store could not take part
+	 * in renames and would escape the store's lock. */
+	return ret_st->st_dev == volume->store->device ? 0 : -EXDEV;
+}

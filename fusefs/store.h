@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: the backing directory, and the only code that touches it. What it
+ * holds at any moment is what a power failure at that moment leaves; each
+ * function is one step from one such state to the next.
+ *
+ * Nothing is reached by path: directories through a bounded cache of
+ * descriptors, walked with O_NOFOLLOW from the root; files by (directory,
+ * name), or by a descriptor from the same cache. So a symbolic link in the
+ * store can never lead out of it.
+ *
+ * Names (_locked) need the volume's lock. The cache has its own lock. All
+ * return 0 or a negative errno of the real operation.
+ */
+#ifndef FLAKEY_FUSEFS_STORE_H
+#define FLAKEY_FUSEFS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+struct dentry;
+struct errmsg;
+struct inode;
+struct record_attributes;
+struct store;
+struct volume;
+
+/* Opens and locks the directory; refuses what cannot work, in words. */
+int store_open(const char *source, bool sync, struct store **ret_store,
+	       struct errmsg *reterr_why);
+void store_close(struct store *store);
+int store_root_stat(struct store *store, struct stat *ret_st);
+int store_statvfs(struct store *store, struct statvfs *ret_st);
+/* Waits for the store's own disk if it was opened with sync. */
+int store_barrier(struct store *store);
+
+/* A descriptor of a directory, valid while the volume's lock is held. */
+int store_directory_locked(struct volume *volume, struct inode *directory);
+
+/* A descriptor of its own for reading the entries of a directory. */
+int store_list_locked(struct volume *volume, struct inode *directory,
+		      int *ret_fd);
+
+int store_lookup_locked(struct volume *volume, struct inode *directory,
+			const char *name, struct stat *ret_st);
+int store_readlink_locked(struct volume *volume, struct dentry *dentry,
+			  char **ret_target);
+int store_inode_stat_locked(struct volume *volume, struct inode *inode,
+			    struct stat *ret_st);
+
+/* Steps on names: each takes the store, and the durable names in memory with
+ * it, one record further. */
+int store_create_locked(struct volume *volume, struct dentry *to,
+			struct inode *inode,
+			const struct record_attributes *attributes);
+int store_link_locked(struct volume *volume, struct dentry *to,
+		      struct inode *inode);
+int store_unlink_locked(struct volume *volume, struct dentry *from);
+int store_rename_locked(struct volume *volume, struct dentry *from,
+			struct dentry *to, bool exchange);
+
+/* A descriptor of a stored regular file, open until store_put_fd(). The
+ * volume's lock must not be held by get, and must by get_locked. */
+int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
+		 int *ret_fd);
+int store_get_fd_locked(struct volume *volume, struct inode *inode,
+			bool writable, int *ret_fd);
+void store_put_fd(struct store *store, struct inode *inode);
+/* Gives an open, writable descriptor of a stored file to the cache. */
+void store_keep_fd(struct store *store, struct inode *inode, int fd);
+/* The inode is freed: its descriptor is closed. */
+void store_forget_fd(struct store *store, struct inode *inode);
+
+/* Steps on one file. */
+int store_set_attributes_locked(struct volume *volume, struct inode *inode,
+				const struct record_attributes *attributes);
+int store_set_times_locked(struct volume *volume, struct inode *inode,
+			   const struct timespec times[2]);
+/* value NULL: remove. */
+int store_set_xattr_locked(struct volume *volume, struct inode *inode,
+			   const char *name, const void *value, size_t size);
+/* Like getxattr(2) and listxattr(2). */
+ssize_t store_get_xattr_locked(struct volume *volume, struct inode *inode,
+			       const char *name, void *value, size_t size);
+ssize_t store_list_xattr_locked(struct volume *volume, struct inode *inode,
+				char *list, size_t size);
+
+/* Steps on the data of an open descriptor. */
+int store_write(int fd, const void *data, size_t size_bytes,
+		int64_t offset_bytes);
+ssize_t store_read(int fd, void *data, size_t size_bytes,
+		   int64_t offset_bytes);
+int store_truncate(int fd, int64_t size_bytes);
+int store_set_file_times(int fd, const struct timespec times[2]);
+int store_file_stat(int fd, struct stat *ret_st);
+/* fallocate(2); a mode that the store's file system lacks is done by other
+ * means where zeros will do. */
+int store_space(int fd, int mode, int64_t offset_bytes, int64_t length_bytes);
+/* Where data begins, or ends, at or behind offset, like SEEK_DATA and
+ * SEEK_HOLE; -ENXIO. */
+int64_t store_seek(int fd, int64_t offset_bytes, bool hole);
+
+#endif

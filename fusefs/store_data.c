@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Steps of the store on the data of one open file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "fusefs/store.h"
+
+#define ZEROS_BYTES 65536
+
+int store_write(int fd, const void *data, size_t size, int64_t offset)
+{
+	const char *from = data;
+	while (size > 0) {
+		ssize_t n = pwrite(fd, from, size, offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		from += n;
+		offset += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t store_read(int fd, void *data, size_t size, int64_t offset)
+{
+	size_t done = 0;
+	while (done < size) {
+		ssize_t n = pread(fd, (char *)data + done, size - done,
+				  offset + (int64_t)done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int store_truncate(int fd, int64_t size)
+{
+	return ftruncate(fd, size) < 0 ? -errno : 0;
+}
+
+int store_set_file_times(int fd, const struct timespec times[2])
+{
+	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+int store_file_stat(int fd, struct stat *ret_st)
+{
+	return fstat(fd, ret_st) < 0 ? -errno : 0;
+}
+
+static int write_zeros(int fd, int64_t offset, int64_t end)
+{
+	static const char zeros[ZEROS_BYTES];
+	while (offset < end) {
+		int64_t n = end - offset;
+		if (n > ZEROS_BYTES)
+			n = ZEROS_BYTES;
+		int r = store_write(fd, zeros, (size_t)n, offset);
+		if (r < 0)
+			return r;
+		offset += n;
+	}
+	return 0;
+}
+
+/* Zeros in the place of [offset, offset + length), within the size. */
+static int zero_by_hand(int fd, int64_t offset, int64_t length)
+{
+	int64_t size = lseek(fd, 0, SEEK_END);
+	if (size < 0)
+		return -errno;
+	int64_t end = offset + length < size ? offset + length : size;
+	return write_zeros(fd, offset, end);
+}
+
+int store_space(int fd, int mode, int64_t offset, int64_t length)
+{
+	if (fallocate(fd, mode, offset, length) == 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+		int r = zero_by_hand(fd, offset, length);
+		if (r < 0 || mode & FALLOC_FL_KEEP_SIZE)
+			return r;
+	} else if (mode & FALLOC_FL_KEEP_SIZE) {
+		return 0; /* a promise of space that the store cannot give */
+	}
+	int64_t size = lseek(fd, 0, SEEK_END);
+	if (size >= offset + length)
+		return 0;
+	return store_truncate(fd, offset + length);
+}
+
+int64_t store_seek(int fd, int64_t offset, bool hole)
+{
+	off_t found = lseek(fd, offset, hole ? SEEK_HOLE : SEEK_DATA);
+	return found < 0 ? -errno : found;
+}

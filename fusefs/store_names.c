@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Steps of the store on names and attributes. Every step is one system call
+ * that takes effect or does not; a new object first gets its owner and mode, so
+ * that being killed in between leaves a file that a real creation could leave.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "fusefs/dentry.h"
+#include "fusefs/inode.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+static int dirfd_of(struct volume *volume, struct dentry *dentry)
+{
+	return store_directory_locked(volume, dentry->directory);
+}
+
+static void changed(struct dentry *dentry)
+{
+	dentry->directory->directory->generation++;
+}
+
+int store_readlink_locked(struct volume *volume, struct dentry *dentry,
+			  char **ret_target)
+{
+	char target[PATH_MAX];
+	int dirfd = dirfd_of(volume, dentry);
+	if (dirfd < 0)
+		return dirfd;
+	ssize_t n = readlinkat(dirfd, dentry->name, target, sizeof(target) - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	*ret_target = strdup(target);
+	return *ret_target == NULL ? -ENOMEM : 0;
+}
+
+int store_inode_stat_locked(struct volume *volume, struct inode *inode,
+			    struct stat *ret_st)
+{
+	if (inode == volume->root)
+		return store_root_stat(volume->store, ret_st);
+	struct dentry *dentry = dentry_durable_of(inode);
+	if (dentry != NULL)
+		return store_lookup_locked(volume, dentry->directory,
+					   dentry->name, ret_st);
+	if (inode->fd < 0)
+		return -ENOENT;
+	return fstat(inode->fd, ret_st) < 0 ? -errno : 0;
+}
+
+static int make(int dirfd, const struct dentry *to, const struct inode *inode,
+		int *ret_fd)
+{
+	*ret_fd = -1;
+	if (S_ISREG(inode->mode)) {
+		*ret_fd = openat(dirfd, to->name,
+				 O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW |
+					 O_CLOEXEC,
+				 0600);
+		return *ret_fd < 0 ? -errno : 0;
+	}
+	int r;
+	if (S_ISDIR(inode->mode))
+		r = mkdirat(dirfd, to->name, 0700);
+	else if (S_ISLNK(inode->mode))
+		r = symlinkat(inode->target, dirfd, to->name);
+	else
+		r = mknodat(dirfd, to->name, (inode->mode & S_IFMT) | 0600,
+			    inode->rdev);
+	return r < 0 ? -errno : 0;
+}
+
+/* Owner first: chown clears the set-id bits that the mode may bring. */
+static int dress(int dirfd, const struct dentry *to,
+		 const struct record_attributes *attributes, struct stat *st)
+{
+	if (fstatat(dirfd, to->name, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if ((st->st_uid != attributes->uid || st->st_gid != attributes->gid) &&
+	    fchownat(dirfd, to->name, attributes->uid, attributes->gid,
+		     AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISLNK(st->st_mode) &&
+	    fchmodat(dirfd, to->name, attributes->mode & 07777, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int store_create_locked(struct volume *volume, struct dentry *to,
+			struct inode *inode,
+			const struct record_attributes *attributes)
+{
+	int dirfd = dirfd_of(volume, to);
+	if (dirfd < 0)
+		return dirfd;
+	cleanup_fd int fd = -1;
+	int r = make(dirfd, to, inode, &fd);
+	if (r < 0)
+		return r;
+	struct stat st;
+	r = dress(dirfd, to, attributes, &st);
+	if (r < 0) {
+		/* All or nothing, so that the record can be tried again. */
+		(void)unlinkat(dirfd, to->name,
+			       inode_is_directory(inode) ? AT_REMOVEDIR : 0);
+		return r;
+	}
+	inode_enter_store_locked(volume, inode, &st);
+	dentry_set_durable_locked(to, inode);
+	changed(to);
+	if (fd >= 0)
+		store_keep_fd(volume->store, inode, steal_fd(&fd));
+	return 0;
+}
+
+int store_link_locked(struct volume *volume, struct dentry *to,
+		      struct inode *inode)
+{
+	struct dentry *from = dentry_durable_of(inode);
+	if (from == NULL)
+		return -ENOENT;
+	int from_fd = dirfd_of(volume, from);
+	int to_fd = from_fd < 0 ? from_fd : dirfd_of(volume, to);
+	/* Finding the second may have closed the first. */
+	if (to_fd >= 0)
+		from_fd = dirfd_of(volume, from);
+	if (from_fd < 0 || to_fd < 0)
+		return from_fd < 0 ? from_fd : to_fd;
+	if (linkat(from_fd, from->name, to_fd, to->name, 0) < 0)
+		return -errno;
+	dentry_set_durable_locked(to, inode);
+	changed(to);
+	return 0;
+}
+
+/* The name is about to stop meaning the inode: what programs still use of it
+ * must stay reachable through a descriptor. */
+static int keep_orphan(struct volume *volume, struct dentry *dentry)
+{
+	struct inode *inode = dentry->durable;
+	bool last = inode->durable.next == &dentry->durable_link &&
+		    dentry->durable_link.next == &inode->durable;
+	if (!last || !S_ISREG(inode->mode) || inode->dead ||
+	    (inode->nlookup == 0 && inode->open_count == 0 &&
+	     inode->nlink == 0))
+		return 0;
+	int fd;
+	int r = store_get_fd_locked(volume, inode, false, &fd);
+	if (r == 0)
+		store_put_fd(volume->store, inode);
+	return r;
+}
+
+static void lose_name(struct volume *volume, struct dentry *dentry)
+{
+	struct inode *inode = dentry->durable;
+	dentry_set_durable_locked(dentry, NULL);
+	changed(dentry);
+	/* With a descriptor it is still there, only without a name. */
+	if (list_empty(&inode->durable) && inode->fd < 0)
+		inode_leave_store_locked(volume, inode);
+}
+
+int store_unlink_locked(struct volume *volume, struct dentry *from)
+{
+	int r = keep_orphan(volume, from);
+	if (r < 0)
+		return r;
+	int dirfd = dirfd_of(volume, from);
+	if (dirfd < 0)
+		return dirfd;
+	bool directory = inode_is_directory(from->durable);
+	if (unlinkat(dirfd, from->name, directory ? AT_REMOVEDIR : 0) < 0)
+		return -errno;
+	if (directory)
+		store_forget_fd(volume->store, from->durable);
+	lose_name(volume, from);
+	return 0;
+}
+
+int store_rename_locked(struct volume *volume, struct dentry *from,
+			struct dentry *to, bool exchange)
+{
+	struct inode *moved = from->durable;
+	struct inode *replaced = to->durable;
+	int r = 0;
+	if (replaced != NULL && !exchange)
+		r = keep_orphan(volume, to);
+	if (r < 0)
+		return r;
+	int from_fd = dirfd_of(volume, from);
+	int to_fd = from_fd < 0 ? from_fd : dirfd_of(volume, to);
+	if (to_fd >= 0)
+		from_fd = dirfd_of(volume, from);
+	if (from_fd < 0 || to_fd < 0)
+		return from_fd < 0 ? from_fd : to_fd;
+	if (renameat2(from_fd, from->name, to_fd, to->name,
+		      exchange ? RENAME_EXCHANGE : 0) < 0)
+		return -errno;
+	if (exchange) {
+		dentry_set_durable_locked(from, replaced);
+		dentry_set_durable_locked(to, moved);
+	} else {
+		if (replaced != NULL) {
+			if (inode_is_directory(replaced))
+				store_forget_fd(volume->store, replaced);
+			lose_name(volume, to);
+		}
+		dentry_set_durable_locked(from, NULL);
+		dentry_set_durable_locked(to, moved);
+	}
+	changed(from);
+	changed(to);
+	return 0;
+}
+
+/* Attributes and xattrs go through a name or, for what has none any more, a
+ * descriptor; "/proc/self/fd" serves both and never follows a link. */
+struct place {
+	int dirfd;
+	const char *name; /* NULL: dirfd is the object itself */
+};
+
+static int place_of(struct volume *volume, struct inode *inode,
+		    struct place *ret_place)
+{
+	struct dentry *dentry = dentry_durable_of(inode);
+	*ret_place = (struct place){.dirfd = inode->fd};
+	if (inode == volume->root)
+		ret_place->dirfd = store_directory_locked(volume, inode);
+	if (dentry != NULL) {
+		ret_place->dirfd = dirfd_of(volume, dentry);
+		ret_place->name = dentry->name;
+	}
+	if (ret_place->dirfd < 0)
+		return ret_place->name != NULL ? ret_place->dirfd : -ENOENT;
+	return 0;
+}
+
+int store_set_attributes_locked(struct volume *volume, struct inode *inode,
+				const struct record_attributes *attributes)
+{
+	struct place at;
+	int r = place_of(volume, inode, &at);
+	if (r < 0)
+		return r;
+	const char *name = at.name != NULL ? at.name : "";
+	int flags = AT_SYMLINK_NOFOLLOW | (at.name != NULL ? 0 : AT_EMPTY_PATH);
+	uid_t uid = attributes->set & RECORD_UID ? attributes->uid : (uid_t)-1;
+	gid_t gid = attributes->set & RECORD_GID ? attributes->gid : (gid_t)-1;
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+	    fchownat(at.dirfd, name, uid, gid, flags) < 0)
+		return -errno;
+	if (!(attributes->set & RECORD_MODE) || S_ISLNK(inode->mode))
+		return 0;
+	mode_t mode = attributes->mode & 07777;
+	if (at.name == NULL)
+		return fchmod(at.dirfd, mode) < 0 ? -errno : 0;
+	return fchmodat(at.dirfd, name, mode, 0) < 0 ? -errno : 0;
+}
+
+int store_set_times_locked(struct volume *volume, struct inode *inode,
+			   const struct timespec times[2])
+{
+	if (inode->fd >= 0 && S_ISREG(inode->mode))
+		return futimens(inode->fd, times) < 0 ? -errno : 0;
+	struct place at;
+	int r = place_of(volume, inode, &at);
+	if (r < 0)
+		return r;
+	if (at.name == NULL)
+		return futimens(at.dirfd, times) < 0 ? -errno : 0;
+	if (utimensat(at.dirfd, at.name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The *xattr calls have no at() form in Linux before 6.13: an O_PATH descriptor
+ * and its name in /proc stand in. */
+static int proc_path(struct volume *volume, struct inode *inode, int *ret_fd,
+		     char *path, size_t size)
+{
+	struct place at;
+	int r = place_of(volume, inode, &at);
+	if (r < 0)
+		return r;
+	int fd = at.name != NULL ? openat(at.dirfd, at.name,
+					  O_PATH | O_NOFOLLOW | O_CLOEXEC) :
+				   fcntl(at.dirfd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	snprintf(path, size, "/proc/self/fd/%d", fd);
+	*ret_fd = fd;
+	return 0;
+}
+
+int store_set_xattr_locked(struct volume *volume, struct inode *inode,
+			   const char *name, const void *value, size_t size)
+{
+	char path[64];
+	cleanup_fd int fd = -1;
+	int r = proc_path(volume, inode, &fd, path, sizeof(path));
+	if (r < 0)
+		return r;
+	if (value != NULL)
+		return setxattr(path, name, value, size, 0) < 0 ? -errno : 0;
+	if (removexattr(path, name) < 0 && errno != ENODATA)
+		return -errno;
+	return 0;
+}
+
+ssize_t store_get_xattr_locked(struct volume *volume, struct inode *inode,
+			       const char *name, void *value, size_t size)
+{
+	char path[64];
+	cleanup_fd int fd = -1;
+	int r = proc_path(volume, inode, &fd, path, sizeof(path));
+	if (r < 0)
+		return r;
+	ssize_t n = getxattr(path, name, value, size);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t store_list_xattr_locked(struct volume *volume, struct inode *inode,
+				char *list, size_t size)
+{
+	char path[64];
+	cleanup_fd int fd = -1;
+	int r = proc_path(volume, inode, &fd, path, sizeof(path));
+	if (r < 0)
+		return r;
+	ssize_t n = listxattr(path, list, size);
+	return n < 0 ? -errno : n;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/verbs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/backend.h"
+#include "common/errmsg.h"
+#include "common/event.h"
+#include "common/plan.h"
+#include "fusefs/commit.h"
+#include "fusefs/crash.h"
+#include "fusefs/data.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/journal.h"
+#include "fusefs/ops.h"
+#include "fusefs/profile.h"
+#include "fusefs/risk.h"
+#include "fusefs/scratch.h"
+#include "fusefs/volume.h"
+
+static struct fusefs *fusefs_of(struct backend *backend)
+{
+	return (struct fusefs *)backend;
+}
+
+static int set_mode(struct backend *backend, const struct mode *mode,
+		    struct errmsg *reterr_why)
+{
+	(void)reterr_why;
+	volume_set_mode(fusefs_of(backend)->volume, mode);
+	return 0;
+}
+
+static void get_mode(struct backend *backend, struct mode *ret_mode,
+		     int64_t *ret_elapsed_ms)
+{
+	volume_get_mode(fusefs_of(backend)->volume, ret_mode, ret_elapsed_ms);
+}
+
+/* Makes the kernel forget what it cached of the lost past. It writes dirty
+ * mapped pages out first: those requests are answered, and thrown away. What it
+ * does not have is no error. */
+static void invalidate(struct fusefs *fusefs, const struct crash_stales *stales)
+{
+	for (size_t i = 0; i < stales->count; i++) {
+		const struct crash_stale *stale = &stales->list[i];
+		if (stale->name != NULL)
+			(void)fuse_lowlevel_notify_inval_entry(
+				fusefs->session, stale->nodeid, stale->name,
+				strlen(stale->name));
+	}
+	for (size_t i = 0; i < stales->count; i++)
+		if (stales->list[i].name == NULL)
+			(void)fuse_lowlevel_notify_inval_inode(
+				fusefs->session, stales->list[i].nodeid, 0, 0);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)inode_nanoseconds(now) / 1000;
+}
+
+static int crash(struct backend *backend, const struct plan *plan,
+		 struct backend_report *ret_report, struct errmsg *reterr_why)
+{
+	struct fusefs *fusefs = fusefs_of(backend);
+	struct crash_stales stales = {0};
+	uint64_t begin = now_us();
+	int r = crash_power(fusefs->volume, plan, &stales, ret_report,
+			    reterr_why);
+	if (r == 0) {
+		invalidate(fusefs, &stales);
+		fusefs->volume->invalidating = false;
+		ret_report->elapsed_us = now_us() - begin;
+		event_add(fusefs->events, "crash",
+			  "\"incarnation\":%llu,\"lost_records\":%llu,"
+			  "\"lost_bytes\":%llu",
+			  (unsigned long long)ret_report->incarnation,
+			  (unsigned long long)ret_report->lost_records,
+			  (unsigned long long)ret_report->lost_bytes);
+	} else if (r == -ENOMEM) {
+		errmsg_set(reterr_why, "not enough memory for a crash; nothing"
+				       " has happened");
+	}
+	crash_stales_done(&stales);
+	return r;
+}
+
+/* A verb is no request, so it takes the gate by itself. */
+static int sync_all(struct backend *backend, struct errmsg *reterr_why)
+{
+	struct volume *volume = fusefs_of(backend)->volume;
+	pthread_rwlock_rdlock(&volume->gate);
+	int r = commit_all(volume);
+	pthread_rwlock_unlock(&volume->gate);
+	if (r < 0)
+		errmsg_set(reterr_why,
+			   "cannot store everything: %s; what is missing stays"
+			   " in the journal, sync again when the cause is gone",
+			   strerror(-r));
+	return r;
+}
+
+/* Takes the clean extents off a file, which then reads as the store has it. */
+static uint64_t evict_inode(struct volume *volume, struct inode *inode)
+{
+	uint64_t bytes = 0;
+	pthread_rwlock_wrlock(&inode->lock);
+	struct extent *extent = extents_at(inode->extents, 0);
+	while (extent != NULL) {
+		struct extent *next = extents_next(extent);
+		uint64_t length = (uint64_t)extent->length_bytes;
+		bool data = extent->source != EXTENT_ZERO;
+		if (extent->state == EXTENT_CLEAN && inode->nlink > 0 &&
+		    extents_cut(inode->extents, extent->offset_bytes,
+				extent->length_bytes) == 0)
+			bytes += data ? length : 0;
+		extent = next;
+	}
+	data_trim(volume, inode);
+	pthread_rwlock_unlock(&inode->lock);
+	return bytes;
+}
+
+/* The nodes that the kernel may have pages of. */
+static int evict_all(struct volume *volume, uint64_t **ret_nodes,
+		     size_t *ret_count, uint64_t *ret_bytes)
+{
+	pthread_mutex_lock(&volume->lock);
+	uint64_t *nodes = calloc(volume->inode_count, sizeof(*nodes));
+	size_t count = 0;
+	*ret_bytes = 0;
+	list_for_each(node, following, &volume->all)
+	{
+		struct inode *inode =
+			list_entry(node, struct inode, all_link);
+		if (nodes == NULL || !S_ISREG(inode->mode) || inode->dead)
+			continue;
+		*ret_bytes += evict_inode(volume, inode);
+		if (inode->nlookup > 0)
+			nodes[count++] = inode_nodeid(volume, inode);
+	}
+	pthread_mutex_unlock(&volume->lock);
+	*ret_nodes = nodes;
+	*ret_count = count;
+	return nodes == NULL ? -ENOMEM : 0;
+}
+
+static int evict(struct backend *backend, uint64_t *ret_bytes,
+		 struct errmsg *reterr_why)
+{
+	struct fusefs *fusefs = fusefs_of(backend);
+	uint64_t *nodes;
+	size_t count;
+	pthread_rwlock_rdlock(&fusefs->volume->gate);
+	int r = evict_all(fusefs->volume, &nodes, &count, ret_bytes);
+	pthread_rwlock_unlock(&fusefs->volume->gate);
+	if (r < 0) {
+		errmsg_set(reterr_why, "not enough memory to evict");
+		return r;
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)fuse_lowlevel_notify_inval_inode(fusefs->session,
+						       nodes[i], 0, 0);
+	free(nodes);
+	return 0;
+}
+
+static void status(struct backend *backend, struct backend_status *ret_status)
+{
+	struct fusefs *fusefs = fusefs_of(backend);
+	struct volume *volume = fusefs->volume;
+	struct risk_totals totals;
+	risk_sum(volume, &totals);
+	*ret_status = (struct backend_status){
+		.backend = "fuse",
+		.profile = profile_name(volume->profile),
+		.source = fusefs->config.source,
+		.mountpoint = fusefs->config.mountpoint,
+		.state = volume->read_only ? "read-only" : "ok",
+		.pid = getpid(),
+		.incarnation = volume->incarnation,
+		.journal_records = totals.records - totals.dropped_records,
+		.dirty_bytes = totals.dirty_bytes,
+		.dirty_files = totals.files,
+		.dropped_bytes = totals.dropped_bytes,
+		.dropped_records = totals.dropped_records,
+		.lost_commits = volume->lost_commits,
+		.commits = volume->commits,
+		.requests = volume->requests,
+		.open_files = totals.open_files,
+		.inodes = totals.inodes,
+		.scratch_bytes = scratch_used(volume->scratch),
+		.scratch_limit_bytes = scratch_limit(volume->scratch),
+	};
+}
+
+static int unsynced(struct backend *backend, backend_loss_fn *each, void *user)
+{
+	return risk_each(fusefs_of(backend)->volume, each, user);
+}
+
+const struct backend_ops verbs_table = {
+	.set_mode = set_mode,
+	.get_mode = get_mode,
+	.crash = crash,
+	.sync = sync_all,
+	.evict = evict,
+	.status = status,
+	.unsynced = unsynced,
+};

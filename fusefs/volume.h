@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A volume: the live image of one mount, which is the store plus the journal.
+ *
+ * Locks, outermost first; a thread takes them in this order only:
+ *	gate		every request holds it for reading while it runs, a
+ *			crash for writing: nothing runs while the past is lost
+ *	commit_lock	one commit at a time takes records from the journal
+ *	lock		the namespace: dentries, the inode table, what inode.h
+ *			lists under it
+ *	inode->lock	attributes, extents and xattrs of one file
+ *	times_lock, the journal's, the scratch's and the fd cache's own locks:
+ *			innermost, held for moments
+ */
+#ifndef FLAKEY_FUSEFS_VOLUME_H
+#define FLAKEY_FUSEFS_VOLUME_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/mode.h"
+#include "fusefs/journal.h"
+
+struct dentry;
+struct errmsg;
+struct event_log;
+struct inode;
+struct profile;
+struct scratch;
+struct store;
+
+struct volume_config {
+	const char *source;
+	const char *scratch_directory;
+	const char *profile;
+	uint64_t scratch_limit_bytes;
+	bool store_sync;
+};
+
+struct volume {
+	pthread_rwlock_t gate;
+	pthread_mutex_t commit_lock;
+	pthread_mutex_t lock;
+	pthread_mutex_t times_lock; /* guards times and dirty */
+
+	const struct profile *profile;
+	struct store *store;
+	struct scratch *scratch;
+	struct event_log *events;
+	struct journal journal;
+	struct inode *root;
+
+	/* Hash tables of inodes by store number and of dentries. */
+	struct inode **inodes;
+	size_t inode_slots;
+	uint64_t inode_count;
+	uint64_t store_inode_count;
+	struct dentry **dentries;
+	size_t dentry_slots;
+	uint64_t dentry_count;
+	uint64_t next_number;
+
+	struct list all;   /* every inode; lock */
+	struct list times; /* inodes whose times are not durable */
+	struct list dirty; /* inodes with extents */
+	struct list open;  /* inodes with open handles; lock */
+
+	pthread_mutex_t mode_lock; /* guards mode and mode_since_ms */
+	struct mode mode;
+	int64_t mode_since_ms; /* CLOCK_MONOTONIC */
+	enum mode_kind mode_seen; /* the last one that was logged */
+
+	_Atomic uint64_t incarnation; /* changes only with the gate closed */
+	/* A failed commit of names makes the image read-only until a crash. */
+	_Atomic bool read_only;
+	/* While a crash still has the kernel's caches to invalidate. */
+	_Atomic bool invalidating;
+	_Atomic uint64_t commits;
+	_Atomic uint64_t lost_commits;
+	_Atomic uint64_t requests;
+};
+
+/* Opens the store and the scratch file. events is borrowed. */
+int volume_open(const struct volume_config *config, struct event_log *events,
+		struct volume **ret_volume, struct errmsg *reterr_why);
+/* Forgets everything that was not committed. Takes NULL. */
+void volume_close(struct volume *volume);
+
+/* What the disk does right now; logs when a --for or --cycle took effect. */
+enum mode_kind volume_mode(struct volume *volume);
+void volume_set_mode(struct volume *volume, const struct mode *mode);
+void volume_get_mode(struct volume *volume, struct mode *ret_mode,
+		     int64_t *ret_elapsed_ms);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/xattrs.h"
+
+#include <errno.h>
+#include <linux/limits.h>
+#include <linux/xattr.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/list.h"
+#include "fusefs/inode.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+/* Of all names together, as the kernel has it for listxattr(2). */
+#define LIST_BYTES_MAX 65536
+
+struct entry {
+	struct list link;
+	char *name;
+	void *value; /* NULL: removed */
+	size_t size;
+	uint32_t pending;
+};
+
+struct xattrs {
+	struct list entries;
+};
+
+static void free_entry(struct entry *entry)
+{
+	list_remove(&entry->link);
+	free(entry->name);
+	free(entry->value);
+	free(entry);
+}
+
+void xattrs_free(struct xattrs *xattrs)
+{
+	if (xattrs == NULL)
+		return;
+	list_for_each(node, following, &xattrs->entries)
+		free_entry(list_entry(node, struct entry, link));
+	free(xattrs);
+}
+
+static struct entry *find(const struct inode *inode, const char *name)
+{
+	if (inode->xattrs == NULL)
+		return NULL;
+	list_for_each(node, following, &inode->xattrs->entries)
+	{
+		struct entry *entry = list_entry(node, struct entry, link);
+		if (strcmp(entry->name, name) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static struct entry *find_or_add(struct inode *inode, const char *name)
+{
+	struct entry *entry = find(inode, name);
+	if (entry != NULL)
+		return entry;
+	if (inode->xattrs == NULL) {
+		inode->xattrs = calloc(1, sizeof(*inode->xattrs));
+		if (inode->xattrs == NULL)
+			return NULL;
+		list_init(&inode->xattrs->entries);
+	}
+	entry = calloc(1, sizeof(*entry));
+	if (entry == NULL)
+		return NULL;
+	entry->name = strdup(name);
+	if (entry->name == NULL) {
+		free(entry);
+		return NULL;
+	}
+	list_append(&inode->xattrs->entries, &entry->link);
+	return entry;
+}
+
+/* A copy that is never NULL for an existing value, empty ones included. */
+static void *copy_value(const void *value, size_t size)
+{
+	void *copy = malloc(size + 1);
+	if (copy != NULL && size > 0)
+		memcpy(copy, value, size);
+	return copy;
+}
+
+/* Names that the kernel keeps for itself, or that this mount does not enforce:
+ * accepting an access list that nobody checks would be a lie. */
+static int check_name(const char *name)
+{
+	if (strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0)
+		return 0;
+	if (strncmp(name, XATTR_SYSTEM_PREFIX, XATTR_SYSTEM_PREFIX_LEN) == 0)
+		return -EOPNOTSUPP;
+	return geteuid() == 0 ? 0 : -EOPNOTSUPP;
+}
+
+static ssize_t get_locked(struct volume *volume, struct inode *inode,
+			  const char *name, void *value, size_t size)
+{
+	const struct entry *entry = find(inode, name);
+	if (entry == NULL) {
+		if (!inode->in_store)
+			return -ENODATA;
+		ssize_t n = store_get_xattr_locked(volume, inode, name, value,
+						   size);
+		return n == -ENOENT ? -ENODATA : n;
+	}
+	if (entry->value == NULL)
+		return -ENODATA;
+	if (size == 0)
+		return (ssize_t)entry->size;
+	if (size < entry->size)
+		return -ERANGE;
+	memcpy(value, entry->value, entry->size);
+	return (ssize_t)entry->size;
+}
+
+ssize_t xattrs_get(struct volume *volume, struct inode *inode,
+		   const char *name, void *value, size_t size)
+{
+	int r = check_name(name);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&volume->lock);
+	ssize_t n = get_locked(volume, inode, name, value, size);
+	pthread_mutex_unlock(&volume->lock);
+	return n;
+}
+
+static struct record *record_of(struct volume *volume, struct inode *inode,
+				const struct entry *entry)
+{
+	struct record *record =
+		journal_record_new(volume, RECORD_XATTR, inode);
+	if (record == NULL)
+		return NULL;
+	record->xattr.name = strdup(entry->name);
+	record->xattr.size_bytes = entry->size;
+	if (entry->value != NULL)
+		record->xattr.value = copy_value(entry->value, entry->size);
+	if (record->xattr.name == NULL ||
+	    (entry->value != NULL && record->xattr.value == NULL)) {
+		journal_record_discard(volume, record);
+		return NULL;
+	}
+	return record;
+}
+
+/* value is taken over on success; NULL removes. */
+static int change_locked(struct volume *volume, struct inode *inode,
+			 const char *name, void *value, size_t size)
+{
+	int r = journal_has_room(&volume->journal);
+	if (r < 0)
+		return r;
+	struct entry proposal = {
+		.name = (char *)name, .value = value, .size = size};
+	struct record *record = NULL;
+	/* A file without a name gets its records with its first name. */
+	if (inode->nlink > 0) {
+		record = record_of(volume, inode, &proposal);
+		if (record == NULL)
+			return -ENOMEM;
+	}
+	pthread_rwlock_wrlock(&inode->lock);
+	struct entry *entry = find_or_add(inode, name);
+	if (entry != NULL) {
+		free(entry->value);
+		entry->value = value;
+		entry->size = size;
+		if (record != NULL) {
+			journal_append(&volume->journal, record);
+			entry->pending++;
+		}
+		inode_touch(volume, inode, INODE_CHANGE_STATUS);
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	if (entry == NULL)
+		journal_record_discard(volume, record);
+	return entry != NULL ? 0 : -ENOMEM;
+}
+
+int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
+	       const void *value, size_t size, int flags)
+{
+	int r = check_name(name);
+	if (r < 0)
+		return r;
+	if (volume->read_only)
+		return -EROFS;
+	if (size > XATTR_SIZE_MAX)
+		return -E2BIG;
+	cleanup_free void *copy = copy_value(value, size);
+	if (copy == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&volume->lock);
+	/* What the store cannot hold must not be acknowledged. */
+	ssize_t n = store_get_xattr_locked(volume, volume->root, name, NULL, 0);
+	r = n == -EOPNOTSUPP ? -EOPNOTSUPP : 0;
+	if (r == 0)
+		n = get_locked(volume, inode, name, NULL, 0);
+	if (r == 0 && n >= 0 && flags & XATTR_CREATE)
+		r = -EEXIST;
+	if (r == 0 && n == -ENODATA && flags & XATTR_REPLACE)
+		r = -ENODATA;
+	if (r == 0)
+		r = change_locked(volume, inode, name, copy, size);
+	if (r == 0)
+		copy = NULL;
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+int xattrs_remove(struct volume *volume, struct inode *inode, const char *name)
+{
+	int r = check_name(name);
+	if (r < 0)
+		return r;
+	if (volume->read_only)
+		return -EROFS;
+	pthread_mutex_lock(&volume->lock);
+	ssize_t n = get_locked(volume, inode, name, NULL, 0);
+	r = n < 0 ? (int)n : change_locked(volume, inode, name, NULL, 0);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+static int append_name(char *list, size_t *used, const char *name)
+{
+	size_t length = strlen(name) + 1;
+	if (*used + length > LIST_BYTES_MAX)
+		return -E2BIG;
+	memcpy(list + *used, name, length);
+	*used += length;
+	return 0;
+}
+
+/* Names of the store that the overlay does not override, then the overlay. */
+static ssize_t list_locked(struct volume *volume, struct inode *inode,
+			   char *list)
+{
+	cleanup_free char *stored = malloc(LIST_BYTES_MAX);
+	if (stored == NULL)
+		return -ENOMEM;
+	ssize_t n = 0;
+	if (inode->in_store)
+		n = store_list_xattr_locked(volume, inode, stored,
+					    LIST_BYTES_MAX);
+	if (n == -EOPNOTSUPP || n == -ENOENT)
+		n = 0;
+	if (n < 0)
+		return n;
+	size_t used = 0;
+	int r = 0;
+	for (ssize_t at = 0; at < n && r == 0;
+	     at += (ssize_t)strlen(stored + at) + 1)
+		if (find(inode, stored + at) == NULL &&
+		    check_name(stored + at) == 0)
+			r = append_name(list, &used, stored + at);
+	if (inode->xattrs == NULL || r < 0)
+		return r < 0 ? r : (ssize_t)used;
+	list_for_each(node, following, &inode->xattrs->entries)
+	{
+		struct entry *entry = list_entry(node, struct entry, link);
+		if (entry->value != NULL && r == 0)
+			r = append_name(list, &used, entry->name);
+	}
+	return r < 0 ? r : (ssize_t)used;
+}
+
+ssize_t xattrs_list(struct volume *volume, struct inode *inode, char *list,
+		    size_t size)
+{
+	cleanup_free char *all = malloc(LIST_BYTES_MAX);
+	if (all == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&volume->lock);
+	ssize_t n = list_locked(volume, inode, all);
+	pthread_mutex_unlock(&volume->lock);
+	if (n < 0 || size == 0)
+		return n;
+	if ((size_t)n > size)
+		return -ERANGE;
+	memcpy(list, all, (size_t)n);
+	return n;
+}
+
+void xattrs_settle(struct inode *inode, const struct record *record)
+{
+	struct entry *entry = find(inode, record->xattr.name);
+	if (entry == NULL || --entry->pending > 0)
+		return;
+	free_entry(entry);
+	if (list_empty(&inode->xattrs->entries)) {
+		xattrs_free(inode->xattrs);
+		inode->xattrs = NULL;
+	}
+}
+
+int xattrs_record_all(struct volume *volume, struct inode *inode)
+{
+	if (inode->xattrs == NULL)
+		return 0;
+	list_for_each(node, following, &inode->xattrs->entries)
+	{
+		struct entry *entry = list_entry(node, struct entry, link);
+		if (entry->value == NULL)
+			continue;
+		struct record *record = record_of(volume, inode, entry);
+		if (record == NULL)
+			return -ENOMEM;
+		entry->pending++;
+		journal_append(&volume->journal, record);
+	}
+	return 0;
+}
