@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hammer MNT STORE CRASHES [SEED]: processes with threads do random things to a
+ * mount while it crashes again and again. Prints TAP and the seed. The schedule
+ * of the threads is not in the seed, so a run can be repeated only nearly.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/harness/controlfile.h"
+#include "tests/litmus/treedump.h"
+#include "tests/stress/worker.h"
+
+#define PROCESSES 2
+#define THREADS 3
+#define WORKERS (PROCESSES * THREADS)
+#define OPERATIONS_BETWEEN_CRASHES 200
+#define DEADLINE_S 180
+
+struct hammer {
+	struct worker_board *board;
+	int root;
+	int store;
+	unsigned long seed;
+	pid_t children[PROCESSES];
+};
+
+/* For the alarm's handler only. */
+static pid_t children_to_kill[PROCESSES];
+
+static void on_deadline(int signal_number)
+{
+	static const char text[] = "Bail out! hung: the deadline is over\n";
+
+	(void)signal_number;
+	/* Nothing can be done about a failure here. */
+	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(2);
+	for (size_t i = 0; i < PROCESSES; i++)
+		if (children_to_kill[i] > 0)
+			(void)kill(children_to_kill[i], SIGKILL);
+	_exit(1);
+}
+
+static void *run_thread(void *argument)
+{
+	worker_run(argument);
+	return NULL;
+}
+
+/* The life of a child: its threads, and a last look at their logs. */
+static int run_process(struct hammer *hammer, struct worker *workers)
+{
+	pthread_t threads[THREADS];
+	int bad = 0;
+
+	for (size_t i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, run_thread,
+				   &workers[i]) != 0)
+			return 2;
+	for (size_t i = 0; i < THREADS; i++)
+		(void)pthread_join(threads[i], NULL); /* cannot deadlock */
+	if (controlfile_verb(hammer->root, "crash") != 0)
+		return 3;
+	for (size_t i = 0; i < THREADS; i++) {
+		bad |= !worker_check_log(&workers[i]);
+		printf("# worker %d: %lu records acknowledged\n",
+		       workers[i].number, workers[i].log_synced);
+	}
+	(void)fflush(stdout); /* before _exit() */
+	return bad;
+}
+
+static bool start(struct hammer *hammer, struct worker *workers)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		workers[i] = (struct worker){
+			.board = hammer->board,
+			.root = hammer->root,
+			.number = i,
+			.random = hammer->seed * 1000003u + (unsigned)i + 1,
+		};
+		if (!worker_prepare(&workers[i]))
+			return false;
+	}
+	for (size_t i = 0; i < PROCESSES; i++) {
+		(void)fflush(stdout); /* or the child prints it again */
+		hammer->children[i] = fork();
+		if (hammer->children[i] < 0)
+			return false;
+		if (hammer->children[i] == 0)
+			_exit(run_process(hammer, workers + i * THREADS));
+		children_to_kill[i] = hammer->children[i];
+	}
+	return true;
+}
+
+static bool crash(struct hammer *hammer)
+{
+	int r;
+
+	atomic_fetch_add(&hammer->board->crashes_begun, 1);
+	r = controlfile_verb(hammer->root, "crash");
+	if (r < 0)
+		printf("# crash: %s\n", strerror(-r));
+	return r == 0;
+}
+
+/* Waits for work, not for time: a slow host gets the same number. */
+static bool crash_often(struct hammer *hammer, unsigned long times)
+{
+	struct worker_board *board = hammer->board;
+	unsigned long next = OPERATIONS_BETWEEN_CRASHES;
+	bool good = true;
+
+	for (unsigned long i = 0; i < times && good; i++) {
+		while (atomic_load(&board->operations) < next &&
+		       !atomic_load(&board->stop))
+			(void)sched_yield(); /* always succeeds */
+		good = !atomic_load(&board->stop) && crash(hammer);
+		next = atomic_load(&board->operations) +
+		       OPERATIONS_BETWEEN_CRASHES;
+	}
+	/* The children crash it once more, to look at their logs. */
+	atomic_fetch_add(&board->crashes_begun, PROCESSES);
+	atomic_store(&board->stop, true);
+	return good;
+}
+
+static bool join(struct hammer *hammer)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < PROCESSES; i++) {
+		int status = -1;
+
+		if (waitpid(hammer->children[i], &status, 0) < 0 || status)
+			good = false;
+		children_to_kill[i] = 0;
+	}
+	return good;
+}
+
+static bool mount_is_store(const struct hammer *hammer)
+{
+	char *text[2] = {NULL, NULL};
+	int roots[2] = {hammer->root, hammer->store};
+	bool same;
+
+	for (int i = 0; i < 2; i++) {
+		size_t size;
+		FILE *out = open_memstream(&text[i], &size);
+
+		if (!out || treedump_write(roots[i], out) < 0 ||
+		    fclose(out) != 0)
+			return false;
+	}
+	same = strcmp(text[0], text[1]) == 0;
+	if (!same)
+		printf("# mount %s\n# store %s\n", text[0], text[1]);
+	free(text[0]);
+	free(text[1]);
+	return same;
+}
+
+static void point(int number, bool good, const char *name)
+{
+	printf("%sok %d - %s\n", good ? "" : "not ", number, name);
+}
+
+static int run(struct hammer *hammer, unsigned long times)
+{
+	struct worker workers[WORKERS];
+	bool crashed, joined, same;
+	unsigned long failures;
+
+	if (!start(hammer, workers)) {
+		printf("Bail out! cannot start: %s\n", strerror(errno));
+		return 1;
+	}
+	crashed = crash_often(hammer, times);
+	joined = join(hammer);
+	failures = atomic_load(&hammer->board->failures);
+	same = crash(hammer) && mount_is_store(hammer);
+	printf("# %lu operations, %lu crashes\n",
+	       atomic_load(&hammer->board->operations),
+	       atomic_load(&hammer->board->crashes_begun));
+	point(1, failures == 0, "no error but those that a crash explains");
+	point(2, crashed, "every crash was done");
+	point(3, joined, "everything acknowledged was kept");
+	point(4, same, "in the end the mount is the store");
+	printf("1..4\n");
+	return !(failures == 0 && crashed && joined && same);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction deadline = {.sa_handler = on_deadline};
+	struct hammer hammer = {0};
+
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: hammer MNT STORE CRASHES [SEED]\n");
+		return 2;
+	}
+	hammer.seed =
+		argc == 5 ? strtoul(argv[4], NULL, 0)
+			  : (unsigned long)time(NULL) ^ (unsigned long)getpid();
+	printf("# seed %lu\n", hammer.seed);
+	umask(022);
+	hammer.root = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	hammer.store = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	hammer.board = mmap(NULL, sizeof(*hammer.board), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (hammer.root < 0 || hammer.store < 0 || hammer.board == MAP_FAILED ||
+	    sigaction(SIGALRM, &deadline, NULL) < 0) {
+		printf("Bail out! cannot set up: %s\n", strerror(errno));
+		return 1;
+	}
+	(void)alarm(DEADLINE_S);
+	return run(&hammer, strtoul(argv[3], NULL, 10));
+}

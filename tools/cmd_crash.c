@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/errmsg.h"
+#include "common/text.h"
+#include "tools/cmd.h"
+#include "tools/request.h"
+
+static const struct cmd_option options[] = {
+	CMD_OPTION_CONTROL,
+	{"keep", 0, "none|all",
+	 "what survives of all that was not durable: none (the default) or all"},
+	{0},
+};
+
+static int run(const struct cmd_args *args)
+{
+	struct errmsg why;
+	struct text line;
+	int status;
+
+	text_init(&line);
+	text_printf(&line, "crash");
+	if (request_append(&line, "keep", cmd_value(args, "keep"), &why) < 0)
+		status = cmd_usage(args->cmd, "%s", why.text);
+	else
+		status = request_send(args, &line);
+	text_done(&line);
+	return status;
+}
+
+const struct cmd cmd_crash = {
+	.name = "crash",
+	.operands = "MOUNT",
+	.summary = "power fails and comes back",
+	.details = "Throws away what no sync has paid for, as a power failure "
+		   "does, and says what\nwas lost. The mount stays; files that "
+		   "were open answer EIO until opened anew.\nReturns when "
+		   "everybody sees the new image.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run,
+};

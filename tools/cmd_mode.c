@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Four verbs: `mode`, and one for each mode, which differ in the first word of
+ * the line only.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/client.h"
+#include "common/errmsg.h"
+#include "common/log.h"
+#include "common/mode.h"
+#include "common/record.h"
+#include "common/text.h"
+#include "tools/cmd.h"
+#include "tools/request.h"
+
+static const struct cmd_option control_only[] = {CMD_OPTION_CONTROL, {0}};
+
+static const struct cmd_option options[] = {
+	CMD_OPTION_CONTROL,
+	{"cycle", 0, "UP,DOWN", "alternate: UP of allow-writes, then DOWN"},
+	{"for", 0, "TIME", "back to allow-writes after TIME: 3.2s, 500ms, 2m"},
+	{0},
+};
+
+/* Sends "MODE [for=..] [cycle=..]", checked here so that a mistake is one of
+ * usage and needs no mount. */
+static int switch_mode(const struct cmd_args *args, const char *words)
+{
+	struct errmsg why;
+	struct mode mode;
+	struct text line;
+	int status;
+
+	text_init(&line);
+	text_printf(&line, "%s", words);
+	if (request_append(&line, "for", cmd_value(args, "for"), &why) < 0 ||
+	    request_append(&line, "cycle", cmd_value(args, "cycle"), &why) < 0)
+		status = cmd_usage(args->cmd, "%s", why.text);
+	else if (text_result(&line) == 0 &&
+		 mode_parse(line.data, &mode, &why) < 0)
+		status = cmd_usage(args->cmd, "%s", why.text);
+	else
+		status = request_send(args, &line);
+	text_done(&line);
+	return status;
+}
+
+static int run_named(const struct cmd_args *args)
+{
+	return switch_mode(args, args->cmd->name);
+}
+/* The mode in force, from the status. */
+static int print_mode(const struct cmd_args *args, char *status)
+{
+	struct record record;
+	struct text text;
+	char *name;
+	char *value = NULL;
+
+	while (record_next(&status, &name, &value) && strcmp(name, "mode") != 0)
+		;
+	text_init(&text);
+	if (args->json) {
+		record_begin(&record, &text, RECORD_JSON);
+		record_string(&record, "mode", value ? value : "");
+		record_end(&record);
+	} else {
+		text_printf(&text, "%s\n", value ? value : "");
+	}
+	if (text_result(&text) == 0)
+		printf("%s", text.data);
+	text_done(&text);
+	return CMD_DONE;
+}
+
+static int show(const struct cmd_args *args)
+{
+	struct client *client;
+	struct text status;
+	struct errmsg why;
+	int r;
+
+	text_init(&status);
+	r = client_open(args->operands[0], cmd_value(args, "control"), &client,
+			&why);
+	if (r == 0) {
+		r = client_command(client, "status format=plain", &status,
+				   &why);
+		client_close(client);
+	}
+	if (r == 0)
+		r = print_mode(args, status.data);
+	else
+		log_error("%s", why.text);
+	text_done(&status);
+	return r < 0 ? CMD_FAILED : CMD_DONE;
+}
+
+static int run_mode(const struct cmd_args *args)
+{
+	struct text words;
+	int status;
+
+	if (args->operand_count == 1 && !cmd_has(args, "for") &&
+	    !cmd_has(args, "cycle"))
+		return show(args);
+	text_init(&words);
+	text_append(&words, "", 0);
+	for (int i = 1; i < args->operand_count; i++)
+		text_printf(&words, "%s%s", i > 1 ? " " : "",
+			    args->operands[i]);
+	status = text_result(&words) < 0 ? CMD_FAILED
+					 : switch_mode(args, words.data);
+	text_done(&words);
+	return status;
+}
+
+const struct cmd cmd_mode = {
+	.name = "mode",
+	.operands = "MOUNT [MODE]",
+	.summary = "say or switch what the disk does",
+	.details =
+		"Without MODE, says which is in force. MODE is allow-writes, "
+		"drop-writes or\nerror-writes, and may be a line of the "
+		"control file: 'drop-writes for=3.2s'.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 4,
+	.run = run_mode,
+};
+
+const struct cmd cmd_mode_allow = {
+	.name = "allow-writes",
+	.operands = "MOUNT",
+	.summary = "commits arrive",
+	.details = "Ends drop-writes and error-writes. What was acknowledged "
+		   "while writes were\ndropped is not caught up.\n",
+	.options = control_only,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_named,
+};
+
+const struct cmd cmd_mode_drop = {
+	.name = "drop-writes",
+	.operands = "MOUNT",
+	.summary = "commits succeed and nothing arrives",
+	.details = "Every call succeeds, fsync too, and the disk keeps what it "
+		   "had: what is synced\nfrom now on is lost at the next "
+		   "crash.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_named,
+};
+
+const struct cmd cmd_mode_error = {
+	.name = "error-writes",
+	.operands = "MOUNT",
+	.summary = "commits fail and nothing arrives",
+	.details = "Syncs fail with EIO as on a disk that fails all writes.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_named,
+};

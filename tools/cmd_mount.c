@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errmsg.h"
+#include "common/log.h"
+#include "common/record.h"
+#include "common/text.h"
+#include "tools/cmd.h"
+#include "tools/daemon.h"
+#include "tools/mount_options.h"
+#include "tools/preflight.h"
+#include "tools/unmount.h"
+
+static const struct cmd_option options[] = {
+	{"allow-other", 0, NULL, "let other users in, root too"},
+	{"backend", 0, "fuse", "how to do it; there is only this one yet"},
+	{"cache", 0, "through|back|none",
+	 "the kernel's page cache: each write seen (the default), fastest, or "
+	 "none"},
+	{"control", 0, "NAME", "the control directory: .flakey, or none"},
+	{"debug", 'd', NULL, "print every request; with --foreground"},
+	{"foreground", 'f', NULL, "serve in this process"},
+	{"options", 'o', "NAME[=VALUE],...",
+	 "the same options as mount(8) and fstab(5) write them"},
+	{"profile", 0, "PROFILE", "whose rules decide: ext4 (the default)"},
+	{"scratch", 0, "DIR",
+	 "where unsynced data lies; else $TMPDIR or /var/tmp"},
+	{"scratch-limit", 0, "SIZE", "how much of it: 64M, 2G; else no limit"},
+	{"store-sync", 0, NULL, "wait for the store's own disk, too"},
+	{0},
+};
+
+/* Where -o lists are cut up; more would be a mistake. */
+#define LISTS_BYTES_MAX 8192
+
+static int parse(const struct cmd_args *args, struct mount_options *ret_options,
+		 char lists[static LISTS_BYTES_MAX])
+{
+	struct mount_options mount = {0};
+	size_t rest = LISTS_BYTES_MAX;
+	struct errmsg why;
+
+	for (size_t i = 0; i < args->given_count; i++) {
+		const char *name = options[args->given[i].option].name;
+		const char *value = args->given[i].value;
+		size_t size;
+		int r;
+
+		if (strcmp(name, "options") == 0) {
+			size = strlen(value) + 1;
+			if (size > rest)
+				return cmd_usage(args->cmd,
+						 "the -o list is too long");
+			rest -= size;
+			r = mount_options_list(
+				&mount, memcpy(lists, value, size), &why);
+			lists += size;
+		} else {
+			r = mount_options_set(&mount, name, value, &why);
+		}
+		if (r < 0)
+			return cmd_usage(args->cmd, "%s", why.text);
+	}
+	*ret_options = mount;
+	return CMD_DONE;
+}
+
+static void print_json(const struct fusefs_config *config, pid_t pid)
+{
+	struct record record;
+	struct text text;
+
+	text_init(&text);
+	record_begin(&record, &text, RECORD_JSON);
+	record_string(&record, "source", config->source);
+	record_string(&record, "mountpoint", config->mountpoint);
+	record_signed(&record, "pid", pid);
+	record_end(&record);
+	if (text_result(&text) == 0)
+		printf("%s", text.data);
+	text_done(&text);
+}
+
+static int start(const struct cmd_args *args, const struct mount_options *mount,
+		 struct errmsg *reterr_why)
+{
+	pid_t pid;
+	int r;
+
+	if (mount->foreground)
+		return daemon_foreground(&mount->config, reterr_why);
+	r = daemon_background(&mount->config, &pid, reterr_why);
+	if (r == 0 && args->json)
+		print_json(&mount->config, pid);
+	return r;
+}
+
+static int run(const struct cmd_args *args)
+{
+	char lists[LISTS_BYTES_MAX];
+	struct mount_options mount;
+	struct preflight places;
+	struct errmsg why;
+	int status;
+	int r;
+
+	status = parse(args, &mount, lists);
+	if (status != CMD_DONE)
+		return status;
+	r = preflight_check(args->operands[0], args->operands[1], &places,
+			    &why);
+	if (r < 0) {
+		log_error("%s", why.text);
+		return CMD_FAILED;
+	}
+	if (places.dead) {
+		log_info("'%s' was left by a dead flakey, taking it over",
+			 places.mountpoint);
+		r = unmount_path(places.mountpoint, true, &why);
+	}
+	mount.config.source = places.source;
+	mount.config.mountpoint = places.mountpoint;
+	if (r == 0)
+		r = start(args, &mount, &why);
+	if (r < 0)
+		log_error("%s", why.text);
+	preflight_done(&places);
+	return r < 0 ? CMD_FAILED : CMD_DONE;
+}
+
+const struct cmd cmd_mount = {
+	.name = "mount",
+	.operands = "SOURCE MOUNTPOINT",
+	.summary = "make a directory lose power on demand",
+	.details =
+		"Mounts SOURCE, a directory, on MOUNTPOINT. SOURCE always "
+		"holds exactly what a\npower failure now would leave. Returns "
+		"when the mount works; a server in the\nbackground goes on "
+		"until 'flakey umount MOUNTPOINT'. 'mount -t fuse.flakey' "
+		"works,\ntoo.\n",
+	.options = options,
+	.operands_min = 2,
+	.operands_max = 2,
+	.run = run,
+};
