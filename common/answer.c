@@ -17,30 +17,30 @@
 #define PATH_COLUMNS 26
 
 void answer_losses_begin(struct answer_losses *losses, struct text *text,
-			 enum record_format format, int64_t now_ns)
+			 enum fields_format format, int64_t now_ns)
 {
 	*losses = (struct answer_losses){.now_ns = now_ns};
-	record_begin(&losses->record, text, format);
-	record_list_begin(&losses->record, "losses");
+	fields_begin(&losses->record, text, format);
+	fields_list_begin(&losses->record, "losses");
 }
 
-static void loss_record(struct record *record, const struct backend_loss *loss)
+static void loss_record(struct fields *record, const struct backend_loss *loss)
 {
-	record_item_begin(record);
-	record_string(record, "kind", loss->kind);
-	record_string(record, "path", loss->path);
+	fields_item_begin(record);
+	fields_string(record, "kind", loss->kind);
+	fields_string(record, "path", loss->path);
 	if (loss->path2)
-		record_string(record, "path2", loss->path2);
-	record_string(record, "what", loss->what);
+		fields_string(record, "path2", loss->path2);
+	fields_string(record, "what", loss->what);
 	if (loss->offset_bytes >= 0) {
-		record_signed(record, "offset_bytes", loss->offset_bytes);
-		record_signed(record, "length_bytes", loss->length_bytes);
+		fields_signed(record, "offset_bytes", loss->offset_bytes);
+		fields_signed(record, "length_bytes", loss->length_bytes);
 	}
-	record_signed(record, "since_ns", loss->since_ns);
-	record_bool(record, "dropped", loss->dropped);
+	fields_signed(record, "since_ns", loss->since_ns);
+	fields_bool(record, "dropped", loss->dropped);
 	if (loss->remedy)
-		record_string(record, "remedy", loss->remedy);
-	record_item_end(record);
+		fields_string(record, "remedy", loss->remedy);
+	fields_item_end(record);
 }
 
 static void pad_to(struct text *text, size_t begin, size_t columns)
@@ -93,7 +93,7 @@ int answer_losses_add(void *user, const struct backend_loss *loss)
 		losses->data_bytes += (uint64_t)loss->length_bytes;
 	if (text->length_bytes > ANSWER_LOSSES_BYTES_MAX)
 		losses->unlisted++;
-	else if (losses->record.format == RECORD_TEXT)
+	else if (losses->record.format == FIELDS_TEXT)
 		loss_line(text, loss, losses->now_ns);
 	else
 		loss_record(&losses->record, loss);
@@ -102,13 +102,13 @@ int answer_losses_add(void *user, const struct backend_loss *loss)
 
 void answer_losses_end(struct answer_losses *losses)
 {
-	struct record *record = &losses->record;
+	struct fields *record = &losses->record;
 
-	record_list_end(record);
-	if (record->format != RECORD_TEXT) {
-		record_unsigned(record, "count", losses->count);
-		record_unsigned(record, "data_bytes", losses->data_bytes);
-		record_unsigned(record, "unlisted", losses->unlisted);
+	fields_list_end(record);
+	if (record->format != FIELDS_TEXT) {
+		fields_unsigned(record, "count", losses->count);
+		fields_unsigned(record, "data_bytes", losses->data_bytes);
+		fields_unsigned(record, "unlisted", losses->unlisted);
 	} else if (losses->count == 0) {
 		text_printf(record->text, "nothing is at risk\n");
 	} else {
@@ -121,7 +121,7 @@ void answer_losses_end(struct answer_losses *losses)
 			    losses->count, losses->count == 1 ? "" : "s",
 			    losses->data_bytes);
 	}
-	record_end(record);
+	fields_end(record);
 }
 
 /* The first lines of what was lost, indented below the summary. */
@@ -153,7 +153,8 @@ static const char *plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
-static void crash_text(struct text *text, const struct backend_report *report)
+static void crash_text(struct text *text, const struct plan *plan,
+		       const struct backend_report *report)
 {
 	text_printf(text,
 		    "crashed: incarnation %" PRIu64 ", lost %" PRIu64
@@ -166,114 +167,116 @@ static void crash_text(struct text *text, const struct backend_report *report)
 			    ", kept %" PRIu64 " record%s, %" PRIu64 " bytes",
 			    report->kept_records, plural(report->kept_records),
 			    report->kept_bytes);
-	text_printf(text, ", digest %016" PRIx64 ", %.1f ms\n", report->digest,
-		    (double)report->elapsed_us / 1e3);
+	if (plan->digest)
+		text_printf(text, ", digest %016" PRIx64, report->digest);
+	text_printf(text, ", %.1f ms\n", (double)report->elapsed_us / 1e3);
 	crash_lines(text, report->lost_list);
 }
 
-void answer_crash(struct text *text, enum record_format format,
+void answer_crash(struct text *text, enum fields_format format,
 		  const struct plan *plan, const struct backend_report *report)
 {
 	char plan_text[PLAN_TEXT_MAX];
 	char digest[20];
-	struct record record;
+	struct fields record;
 
-	if (format == RECORD_TEXT) {
-		crash_text(text, report);
+	if (format == FIELDS_TEXT) {
+		crash_text(text, plan, report);
 		return;
 	}
 	plan_format(plan, plan_text, sizeof(plan_text));
 	/* 64 bits do not fit the numbers of most JSON readers. */
 	(void)snprintf(digest, sizeof(digest), "%016" PRIx64, report->digest);
-	record_begin(&record, text, format);
-	record_unsigned(&record, "incarnation", report->incarnation);
-	record_string(&record, "plan", plan_text);
-	record_unsigned(&record, "lost_records", report->lost_records);
-	record_unsigned(&record, "lost_bytes", report->lost_bytes);
-	record_unsigned(&record, "lost_files", report->lost_files);
-	record_unsigned(&record, "kept_records", report->kept_records);
-	record_unsigned(&record, "kept_bytes", report->kept_bytes);
-	record_unsigned(&record, "elapsed_us", report->elapsed_us);
-	record_string(&record, "digest", digest);
-	record_string(&record, "lost_list",
+	fields_begin(&record, text, format);
+	fields_unsigned(&record, "incarnation", report->incarnation);
+	fields_string(&record, "plan", plan_text);
+	fields_unsigned(&record, "lost_records", report->lost_records);
+	fields_unsigned(&record, "lost_bytes", report->lost_bytes);
+	fields_unsigned(&record, "lost_files", report->lost_files);
+	fields_unsigned(&record, "kept_records", report->kept_records);
+	fields_unsigned(&record, "kept_bytes", report->kept_bytes);
+	fields_unsigned(&record, "elapsed_us", report->elapsed_us);
+	if (plan->digest)
+		fields_string(&record, "digest", digest);
+	fields_string(&record, "lost_list",
 		      report->lost_list ? report->lost_list : "");
-	record_end(&record);
+	fields_end(&record);
 }
 
-void answer_status(struct text *text, enum record_format format,
+void answer_status(struct text *text, enum fields_format format,
 		   const struct backend_status *status, const struct mode *mode,
 		   int64_t elapsed_ms)
 {
 	char mode_text[MODE_TEXT_MAX];
-	struct record record;
+	struct fields record;
 
 	mode_format(mode, mode_text, sizeof(mode_text));
-	record_begin(&record, text, format);
-	record_string(&record, "backend", status->backend);
-	record_string(&record, "profile", status->profile);
-	record_string(&record, "source", status->source);
-	record_string(&record, "mountpoint", status->mountpoint);
-	record_string(&record, "state", status->state);
-	record_string(&record, "mode", mode_text);
-	record_string(&record, "mode_now",
+	fields_begin(&record, text, format);
+	fields_string(&record, "backend", status->backend);
+	fields_string(&record, "profile", status->profile);
+	fields_string(&record, "source", status->source);
+	fields_string(&record, "mountpoint", status->mountpoint);
+	fields_string(&record, "state", status->state);
+	fields_string(&record, "mode", mode_text);
+	fields_string(&record, "mode_now",
 		      mode_name(mode_at(mode, elapsed_ms)));
-	record_signed(&record, "mode_since_ms", elapsed_ms);
-	record_signed(&record, "pid", status->pid);
-	record_unsigned(&record, "incarnation", status->incarnation);
-	record_unsigned(&record, "journal_records", status->journal_records);
-	record_unsigned(&record, "dirty_bytes", status->dirty_bytes);
-	record_unsigned(&record, "dirty_files", status->dirty_files);
-	record_unsigned(&record, "dropped_bytes", status->dropped_bytes);
-	record_unsigned(&record, "dropped_records", status->dropped_records);
-	record_unsigned(&record, "lost_commits", status->lost_commits);
-	record_unsigned(&record, "commits", status->commits);
-	record_unsigned(&record, "requests", status->requests);
-	record_unsigned(&record, "open_files", status->open_files);
-	record_unsigned(&record, "inodes", status->inodes);
-	record_unsigned(&record, "scratch_bytes", status->scratch_bytes);
-	record_unsigned(&record, "scratch_limit_bytes",
+	fields_signed(&record, "mode_since_ms", elapsed_ms);
+	fields_signed(&record, "pid", status->pid);
+	fields_unsigned(&record, "incarnation", status->incarnation);
+	fields_unsigned(&record, "journal_records", status->journal_records);
+	fields_unsigned(&record, "dirty_bytes", status->dirty_bytes);
+	fields_unsigned(&record, "dirty_files", status->dirty_files);
+	fields_unsigned(&record, "dropped_bytes", status->dropped_bytes);
+	fields_unsigned(&record, "dropped_records", status->dropped_records);
+	fields_unsigned(&record, "lost_commits", status->lost_commits);
+	fields_unsigned(&record, "commits", status->commits);
+	fields_unsigned(&record, "requests", status->requests);
+	fields_unsigned(&record, "open_files", status->open_files);
+	fields_unsigned(&record, "inodes", status->inodes);
+	fields_unsigned(&record, "scratch_bytes", status->scratch_bytes);
+	fields_unsigned(&record, "scratch_limit_bytes",
 			status->scratch_limit_bytes);
-	record_end(&record);
+	fields_end(&record);
 }
 
-void answer_mode(struct text *text, enum record_format format,
+void answer_mode(struct text *text, enum fields_format format,
 		 const struct mode *mode)
 {
 	char mode_text[MODE_TEXT_MAX];
-	struct record record;
+	struct fields record;
 
 	mode_format(mode, mode_text, sizeof(mode_text));
-	if (format == RECORD_TEXT) {
+	if (format == FIELDS_TEXT) {
 		text_printf(text, "mode %s\n", mode_text);
 		return;
 	}
-	record_begin(&record, text, format);
-	record_string(&record, "mode", mode_text);
-	record_end(&record);
+	fields_begin(&record, text, format);
+	fields_string(&record, "mode", mode_text);
+	fields_end(&record);
 }
 
-void answer_done(struct text *text, enum record_format format, const char *what)
+void answer_done(struct text *text, enum fields_format format, const char *what)
 {
-	struct record record;
+	struct fields record;
 
-	if (format == RECORD_TEXT) {
+	if (format == FIELDS_TEXT) {
 		text_printf(text, "%s\n", what);
 		return;
 	}
-	record_begin(&record, text, format);
-	record_string(&record, "done", what);
-	record_end(&record);
+	fields_begin(&record, text, format);
+	fields_string(&record, "done", what);
+	fields_end(&record);
 }
 
-void answer_evict(struct text *text, enum record_format format, uint64_t bytes)
+void answer_evict(struct text *text, enum fields_format format, uint64_t bytes)
 {
-	struct record record;
+	struct fields record;
 
-	if (format == RECORD_TEXT) {
+	if (format == FIELDS_TEXT) {
 		text_printf(text, "evicted %" PRIu64 " bytes\n", bytes);
 		return;
 	}
-	record_begin(&record, text, format);
-	record_unsigned(&record, "evicted_bytes", bytes);
-	record_end(&record);
+	fields_begin(&record, text, format);
+	fields_unsigned(&record, "evicted_bytes", bytes);
+	fields_end(&record);
 }

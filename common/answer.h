@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/record.h"
+#include "common/fields.h"
 
 struct backend_loss;
 struct backend_report;
@@ -23,7 +23,7 @@ struct text;
 
 /* A list of losses in the making; lives on the stack, borrows text. */
 struct answer_losses {
-	struct record record;
+	struct fields record;
 	int64_t now_ns; /* CLOCK_REALTIME, for the ages */
 	uint64_t count;
 	uint64_t data_bytes; /* in ranges of kind "data" */
@@ -31,23 +31,23 @@ struct answer_losses {
 };
 
 void answer_losses_begin(struct answer_losses *losses, struct text *text,
-			 enum record_format format, int64_t now_ns);
+			 enum fields_format format, int64_t now_ns);
 /* Fits backend_loss_fn, user is the struct answer_losses. Always 0. */
 int answer_losses_add(void *user, const struct backend_loss *loss);
 /* Ends with the summary. */
 void answer_losses_end(struct answer_losses *losses);
 
-void answer_crash(struct text *text, enum record_format format,
+void answer_crash(struct text *text, enum fields_format format,
 		  const struct plan *plan, const struct backend_report *report);
-void answer_status(struct text *text, enum record_format format,
+void answer_status(struct text *text, enum fields_format format,
 		   const struct backend_status *status, const struct mode *mode,
 		   int64_t elapsed_ms);
 /* "mode drop-writes for=3.2s" */
-void answer_mode(struct text *text, enum record_format format,
+void answer_mode(struct text *text, enum fields_format format,
 		 const struct mode *mode);
 /* A verb that has nothing to say but that it is done. */
-void answer_done(struct text *text, enum record_format format,
+void answer_done(struct text *text, enum fields_format format,
 		 const char *what);
-void answer_evict(struct text *text, enum record_format format, uint64_t bytes);
+void answer_evict(struct text *text, enum fields_format format, uint64_t bytes);
 
 #endif

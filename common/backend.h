@@ -27,7 +27,7 @@ struct backend_report {
 	uint64_t kept_records;
 	uint64_t kept_bytes;
 	uint64_t elapsed_us;
-	uint64_t digest; /* xxHash of the surviving tree */
+	uint64_t digest; /* of the surviving tree, if the plan asks */
 	/* unsynced() just before, one line each as answer_losses_add() writes
 	 * it as text, or NULL; owned: free() it */
 	char *lost_list;

@@ -22,17 +22,20 @@ struct client {
 static int explain_path(int r, const char *path, struct errmsg *reterr_why)
 {
 	if (r == -EACCES)
-		errmsg_set(reterr_why,
-			   "'%s' may not be looked at; a mount is for the user "
-			   "who made it, unless mounted with --allow-other",
-			   path);
+		errmsg_set(
+			reterr_why,
+			"'%.200s' may not be looked at; a mount is for the user "
+			"who made it, unless mounted with --allow-other",
+			path);
 	else if (r == -ENOTCONN || r == -ECONNABORTED)
-		errmsg_set(reterr_why,
-			   "the flakey that served '%s' is dead; clean up with "
-			   "'flakey umount' or mount anew",
-			   path);
+		errmsg_set(
+			reterr_why,
+			"the flakey that served '%.200s' is dead; clean up with "
+			"'flakey umount' or mount anew",
+			path);
 	else
-		errmsg_set(reterr_why, "'%s': %s", path, strerrordesc_np(-r));
+		errmsg_set(reterr_why, "'%.200s': %s", path,
+			   strerrordesc_np(-r));
 	return r;
 }
 
@@ -49,15 +52,16 @@ static int find_mount(const char *path, struct mountinfo *ret_mount,
 		return explain_path(r, path, reterr_why);
 	r = mountinfo_find(resolved, &mount);
 	if (r < 0) {
-		errmsg_set(reterr_why, "cannot find the mount of '%s': %s",
+		errmsg_set(reterr_why, "cannot find the mount of '%.200s': %s",
 			   path, strerrordesc_np(-r));
 		return r;
 	}
 	if (strcmp(mount.type, MOUNTINFO_TYPE_FUSE) != 0) {
-		errmsg_set(reterr_why,
-			   "'%s' is on no flakey mount; 'flakey mount' makes "
-			   "one",
-			   path);
+		errmsg_set(
+			reterr_why,
+			"'%.200s' is on no flakey mount; 'flakey mount' makes "
+			"one",
+			path);
 		r = -ENOTTY;
 	} else if (dead) {
 		r = explain_path(-ENOTCONN, mount.mountpoint, reterr_why);

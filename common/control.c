@@ -141,7 +141,7 @@ static void write_mode(struct control *control, struct text *text)
 }
 
 static void write_status(struct control *control, struct text *text,
-			 enum record_format format)
+			 enum fields_format format)
 {
 	struct backend_status status = {0};
 	int64_t elapsed_ms;
@@ -153,7 +153,7 @@ static void write_status(struct control *control, struct text *text,
 }
 
 static int write_unsynced(struct control *control, struct text *text,
-			  enum record_format format)
+			  enum fields_format format)
 {
 	struct answer_losses losses;
 	struct timespec now;
@@ -196,10 +196,10 @@ static int fill(struct control *control, enum file file, struct text *content)
 		write_mode(control, content);
 		break;
 	case FILE_STATUS:
-		write_status(control, content, RECORD_JSON);
+		write_status(control, content, FIELDS_JSON);
 		break;
 	case FILE_UNSYNCED:
-		r = write_unsynced(control, content, RECORD_TEXT);
+		r = write_unsynced(control, content, FIELDS_TEXT);
 		break;
 	}
 	return r < 0 ? r : text_result(content);

@@ -12,7 +12,7 @@
  *	error     read: the sentence of the last refused line
  *
  * Verb lines of `control`: `VERB [KEY=VALUE ...] [format=text|json|plain]`.
- *	crash [keep=none|all]   sync   evict   mark TEXT   mode LINE
+ *	crash [keep=none|all] [digest=yes]   sync   evict   mark TEXT   mode LINE
  *	status   unsynced       help
  * and the mode names as verbs: `drop-writes for=2s`.
  *

@@ -16,8 +16,8 @@
 
 #include "common/client.h"
 #include "common/errmsg.h"
+#include "common/fields.h"
 #include "common/mode.h"
-#include "common/record.h"
 #include "common/subprocess.h"
 #include "common/text.h"
 
@@ -382,7 +382,7 @@ static void read_fields(char *answer, const struct field *fields, size_t count,
 	char *name;
 	char *value;
 
-	while (record_next(&answer, &name, &value))
+	while (fields_next(&answer, &name, &value))
 		for (size_t i = 0; i < count; i++)
 			if (strcmp(fields[i].name, name) == 0)
 				set_field(&fields[i], value, structure);
@@ -403,6 +403,7 @@ int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
 	};
 	struct flakey_report report = {0};
 	struct flakey_plan known;
+	char line[64];
 	struct text answer;
 	int r;
 
@@ -411,11 +412,11 @@ int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
 		return refuse(flakey, "a plan keeps FLAKEY_KEEP_NONE or "
 				      "FLAKEY_KEEP_ALL");
 	text_init(&answer);
-	r = command(flakey,
-		    known.keep == FLAKEY_KEEP_ALL
-			    ? "crash keep=all format=plain"
-			    : "crash format=plain",
-		    &answer);
+	(void)snprintf(line, sizeof(line),
+		       "crash keep=%s digest=%s format=plain",
+		       known.keep == FLAKEY_KEEP_ALL ? "all" : "none",
+		       known.digest ? "yes" : "no");
+	r = command(flakey, line, &answer);
 	if (r == 0 && ret_report) {
 		read_fields(answer.data, fields,
 			    sizeof(fields) / sizeof(fields[0]),
@@ -426,26 +427,26 @@ int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
 	return r;
 }
 
-int flakey_status(struct flakey *flakey, struct flakey_status *ret_status)
+int flakey_status(struct flakey *flakey, struct flakey_info *ret_info)
 {
 	static const struct field fields[] = {
-		STRING(flakey_status, backend),
-		STRING(flakey_status, profile),
-		STRING(flakey_status, state),
-		STRING(flakey_status, mode),
-		STRING(flakey_status, mode_now),
-		NUMBER(flakey_status, pid),
-		NUMBER(flakey_status, incarnation),
-		NUMBER(flakey_status, journal_records),
-		NUMBER(flakey_status, dirty_bytes),
-		NUMBER(flakey_status, dirty_files),
-		NUMBER(flakey_status, dropped_bytes),
-		NUMBER(flakey_status, dropped_records),
-		NUMBER(flakey_status, lost_commits),
-		NUMBER(flakey_status, commits),
-		NUMBER(flakey_status, requests),
+		STRING(flakey_info, backend),
+		STRING(flakey_info, profile),
+		STRING(flakey_info, state),
+		STRING(flakey_info, mode),
+		STRING(flakey_info, mode_now),
+		NUMBER(flakey_info, pid),
+		NUMBER(flakey_info, incarnation),
+		NUMBER(flakey_info, journal_records),
+		NUMBER(flakey_info, dirty_bytes),
+		NUMBER(flakey_info, dirty_files),
+		NUMBER(flakey_info, dropped_bytes),
+		NUMBER(flakey_info, dropped_records),
+		NUMBER(flakey_info, lost_commits),
+		NUMBER(flakey_info, commits),
+		NUMBER(flakey_info, requests),
 	};
-	struct flakey_status status = {0};
+	struct flakey_info status = {0};
 	struct text answer;
 	int r;
 
@@ -455,7 +456,7 @@ int flakey_status(struct flakey *flakey, struct flakey_status *ret_status)
 		read_fields(answer.data, fields,
 			    sizeof(fields) / sizeof(fields[0]),
 			    (char *)&status);
-		copy_out(ret_status, &status, sizeof(status));
+		copy_out(ret_info, &status, sizeof(status));
 	}
 	text_done(&answer);
 	return r;
@@ -484,10 +485,10 @@ static void set_loss(struct flakey_loss *loss, const char *name, char *value)
 		if (members[i].string)
 			*members[i].string = value;
 		else
-			*members[i].number = record_to_signed(value);
+			*members[i].number = fields_to_signed(value);
 	}
 	if (strcmp(name, "dropped") == 0)
-		loss->dropped = record_to_signed(value) != 0;
+		loss->dropped = fields_to_signed(value) != 0;
 }
 
 /* Calls each for the items of a plain answer; returns what `count` says. */
@@ -506,11 +507,11 @@ static uint64_t each_loss(char *answer, flakey_loss_fn *each, void *user)
 	char *name;
 	char *value;
 
-	while (record_next(&answer, &name, &value)) {
+	while (fields_next(&answer, &name, &value)) {
 		bool ends = strcmp(name, "count") == 0;
 
 		if (ends)
-			count = record_to_unsigned(value);
+			count = fields_to_unsigned(value);
 		if (ends || strcmp(name, "losses") == 0) {
 			if (pending && each && each(user, &loss) != 0)
 				each = NULL;

@@ -106,11 +106,12 @@ enum flakey_keep {
 struct flakey_plan {
 	size_t size; /* of this structure, by FLAKEY_PLAN_INIT */
 	enum flakey_keep keep;
+	int digest; /* not 0: the report gets one; reads all that is stored */
 };
 
 #define FLAKEY_PLAN_INIT                                                       \
 	{                                                                      \
-		sizeof(struct flakey_plan), FLAKEY_KEEP_NONE                   \
+		sizeof(struct flakey_plan), FLAKEY_KEEP_NONE, 0                \
 	}
 
 /* What a crash did. */
@@ -123,7 +124,7 @@ struct flakey_report {
 	uint64_t kept_records;
 	uint64_t kept_bytes;
 	uint64_t elapsed_us; /* microseconds that it took */
-	uint64_t digest;     /* of the tree that survived: equal trees, equal */
+	uint64_t digest; /* of the tree that survived, if asked for; else 0 */
 };
 
 #define FLAKEY_REPORT_INIT                                                     \
@@ -131,8 +132,8 @@ struct flakey_report {
 		sizeof(struct flakey_report), 0, 0, 0, 0, 0, 0, 0, 0           \
 	}
 
-struct flakey_status {
-	size_t size; /* of this structure, by FLAKEY_STATUS_INIT */
+struct flakey_info {
+	size_t size; /* of this structure, by FLAKEY_INFO_INIT */
 	char backend[16];
 	char profile[16];
 	char state[16];	   /* "ok", "read-only" */
@@ -150,10 +151,10 @@ struct flakey_status {
 	uint64_t requests;
 };
 
-#define FLAKEY_STATUS_INIT                                                     \
+#define FLAKEY_INFO_INIT                                                       \
 	{                                                                      \
-		sizeof(struct flakey_status), "", "", "", "", "", 0, 0, 0, 0,  \
-			0, 0, 0, 0, 0, 0                                       \
+		sizeof(struct flakey_info), "", "", "", "", "", 0, 0, 0, 0, 0, \
+			0, 0, 0, 0, 0                                          \
 	}
 
 /* One thing that a crash now would lose. Valid during the call-back only. */
@@ -233,7 +234,7 @@ FLAKEY_API int flakey_sync(struct flakey *flakey);
 FLAKEY_API int flakey_evict(struct flakey *flakey);
 
 FLAKEY_API int flakey_status(struct flakey *flakey,
-			     struct flakey_status *ret_status);
+			     struct flakey_info *ret_info);
 
 /* Calls each for everything that a crash now would lose. Returns how many there
  * are (INT_MAX at most), or a negative errno. each may be NULL, to count. */

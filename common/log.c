@@ -50,8 +50,8 @@ static void emit(enum log_level level, const char *text)
 			      line.text); /* where would we report it? */
 }
 
-static void format_line(char *line, size_t size_bytes, const char *format,
-			va_list args)
+__attribute__((format(printf, 3, 0))) static void
+format_line(char *line, size_t size_bytes, const char *format, va_list args)
 {
 	if (vsnprintf(line, size_bytes, format, args) < 0)
 		line[0] = '\0';

@@ -15,18 +15,35 @@ static const char *const keep_names[] = {
 
 #define KEEP_COUNT (sizeof(keep_names) / sizeof(keep_names[0]))
 
+static int parse_digest(const char *value, struct plan *plan,
+			struct errmsg *reterr_why)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+		errmsg_set(reterr_why,
+			   "'%s' is no answer for a digest: use digest=yes or "
+			   "digest=no",
+			   value);
+		return -EINVAL;
+	}
+	plan->digest = strcmp(value, "yes") == 0;
+	return 0;
+}
+
 int plan_parse_key(const char *key, const char *value, struct plan *plan,
 		   struct errmsg *reterr_why)
 {
+	if (strcmp(key, "digest") == 0)
+		return parse_digest(value, plan, reterr_why);
 	if (strcmp(key, "keep") != 0) {
 		char hint[NEAREST_HINT_MAX];
 		struct nearest nearest;
 
 		nearest_init(&nearest, key);
 		nearest_offer(&nearest, "keep");
+		nearest_offer(&nearest, "digest");
 		errmsg_set(reterr_why,
 			   "'%s' is no part of a crash plan, which is "
-			   "keep=none or keep=all%s",
+			   "keep=none or keep=all, and digest=yes%s",
 			   key, nearest_hint(&nearest, hint));
 		return -ENOENT;
 	}
@@ -44,5 +61,6 @@ int plan_parse_key(const char *key, const char *value, struct plan *plan,
 
 void plan_format(const struct plan *plan, char *buffer, size_t size_bytes)
 {
-	(void)snprintf(buffer, size_bytes, "keep=%s", keep_names[plan->keep]);
+	(void)snprintf(buffer, size_bytes, "keep=%s%s", keep_names[plan->keep],
+		       plan->digest ? " digest=yes" : "");
 }

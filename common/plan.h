@@ -6,6 +6,7 @@
 #ifndef FLAKEY_COMMON_PLAN_H
 #define FLAKEY_COMMON_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct errmsg;
@@ -19,6 +20,9 @@ enum plan_keep {
 
 struct plan {
 	enum plan_keep keep;
+	/* The report shall have the digest of the surviving tree, for which all
+	 * that is stored must be read. */
+	bool digest;
 };
 
 /* Takes one KEY=VALUE of a crash line into plan, which the caller began as
@@ -27,7 +31,7 @@ struct plan {
 int plan_parse_key(const char *key, const char *value, struct plan *plan,
 		   struct errmsg *reterr_why);
 
-/* "keep=none" */
+/* "keep=none", "keep=all digest=yes" */
 void plan_format(const struct plan *plan, char *buffer, size_t size_bytes);
 
 #endif

@@ -36,18 +36,18 @@ static const struct {
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
-static int parse_format(const char *name, enum record_format *ret_format,
+static int parse_format(const char *name, enum fields_format *ret_format,
 			struct errmsg *reterr_why)
 {
 	static const char *const names[] = {
-		[RECORD_TEXT] = "text",
-		[RECORD_JSON] = "json",
-		[RECORD_PLAIN] = "plain",
+		[FIELDS_TEXT] = "text",
+		[FIELDS_JSON] = "json",
+		[FIELDS_PLAIN] = "plain",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(name, names[i]) == 0) {
-			*ret_format = (enum record_format)i;
+			*ret_format = (enum fields_format)i;
 			return 0;
 		}
 	}
@@ -57,7 +57,7 @@ static int parse_format(const char *name, enum record_format *ret_format,
 }
 
 /* Blanks the format= word out, so that offsets in the rest stay true. */
-static int take_format(char *arguments, enum record_format *ret_format,
+static int take_format(char *arguments, enum fields_format *ret_format,
 		       struct errmsg *reterr_why)
 {
 	int found = 0;
@@ -237,27 +237,27 @@ int verb_parse(char *line, struct verb *ret_verb, struct errmsg *reterr_why)
 	return unknown(name, reterr_why);
 }
 
-void verb_help(struct text *text, enum record_format format)
+void verb_help(struct text *text, enum fields_format format)
 {
-	struct record record;
+	struct fields record;
 
-	record_begin(&record, text, format);
-	record_list_begin(&record, "verbs");
+	fields_begin(&record, text, format);
+	fields_list_begin(&record, "verbs");
 	for (size_t i = 0; i < VERB_COUNT; i++) {
-		if (format == RECORD_TEXT) {
+		if (format == FIELDS_TEXT) {
 			text_printf(text, "%-13s%-33s%s\n", verbs[i].name,
 				    verbs[i].arguments, verbs[i].summary);
 			continue;
 		}
-		record_item_begin(&record);
-		record_string(&record, "name", verbs[i].name);
-		record_string(&record, "arguments", verbs[i].arguments);
-		record_string(&record, "summary", verbs[i].summary);
-		record_item_end(&record);
+		fields_item_begin(&record);
+		fields_string(&record, "name", verbs[i].name);
+		fields_string(&record, "arguments", verbs[i].arguments);
+		fields_string(&record, "summary", verbs[i].summary);
+		fields_item_end(&record);
 	}
-	record_list_end(&record);
-	record_end(&record);
-	if (format == RECORD_TEXT)
+	fields_list_end(&record);
+	fields_end(&record);
+	if (format == FIELDS_TEXT)
 		text_printf(text, "each but mark also takes "
 				  "format=text|json|plain\n");
 }

@@ -6,9 +6,9 @@
 #ifndef FLAKEY_COMMON_VERB_H
 #define FLAKEY_COMMON_VERB_H
 
+#include "common/fields.h"
 #include "common/mode.h"
 #include "common/plan.h"
-#include "common/record.h"
 
 struct errmsg;
 struct text;
@@ -29,7 +29,7 @@ enum verb_kind {
 
 struct verb {
 	enum verb_kind kind;
-	enum record_format format;
+	enum fields_format format;
 	struct plan plan;   /* of VERB_CRASH */
 	struct mode mode;   /* of VERB_MODE */
 	const char *remark; /* of VERB_MARK: points into the line */
@@ -40,6 +40,6 @@ struct verb {
 int verb_parse(char *line, struct verb *ret_verb, struct errmsg *reterr_why);
 
 /* What `help` answers. */
-void verb_help(struct text *text, enum record_format format);
+void verb_help(struct text *text, enum fields_format format);
 
 #endif

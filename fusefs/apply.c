@@ -126,16 +126,15 @@ static void settle_piece(struct inode *inode, const struct record_piece *piece)
 		struct extent *extent = extents_at(inode->extents, offset);
 		if (extent == NULL || extent->offset_bytes >= end)
 			return;
-		int64_t from = extent->offset_bytes > offset ?
-				       extent->offset_bytes :
-				       offset;
-		int64_t to = extents_end(extent) < end ? extents_end(extent) :
-							 end;
-		bool same = extent->source != EXTENT_ZERO &&
-			    extent->source -
-					    (uint64_t)extent->offset_bytes ==
-				    piece->source -
-					    (uint64_t)piece->offset_bytes;
+		int64_t from = extent->offset_bytes > offset
+				       ? extent->offset_bytes
+				       : offset;
+		int64_t to =
+			extents_end(extent) < end ? extents_end(extent) : end;
+		bool same =
+			extent->source != EXTENT_ZERO &&
+			extent->source - (uint64_t)extent->offset_bytes ==
+				piece->source - (uint64_t)piece->offset_bytes;
 		/* Without memory for the cut it is shown from here on, too:
 		 * the bytes are the same. */
 		if (same && extents_cut(inode->extents, from, to - from) < 0)
@@ -162,8 +161,7 @@ void apply_settle_pieces(struct volume *volume, struct inode *inode,
 }
 
 /* The extents that only hid the store's old state are not needed any more. */
-static void settle_seq(struct volume *volume, struct inode *inode,
-		       uint64_t seq)
+static void settle_seq(struct volume *volume, struct inode *inode, uint64_t seq)
 {
 	struct extent *extent = extents_at(inode->extents, 0);
 	while (extent != NULL) {
@@ -178,9 +176,8 @@ static void settle_seq(struct volume *volume, struct inode *inode,
 
 static void forget_blocks(struct inode *inode, const struct record *record)
 {
-	int64_t from = record->kind == RECORD_SIZE ?
-			       record->size_bytes :
-			       record->space.offset_bytes;
+	int64_t from = record->kind == RECORD_SIZE ? record->size_bytes
+						   : record->space.offset_bytes;
 	from = (from + 4095) / 4096 * 4096;
 	if (inode->allocated_bytes > from)
 		inode->allocated_bytes = from;
@@ -210,8 +207,9 @@ static int apply_content(struct volume *volume, struct record *record,
 {
 	struct inode *inode = record->inode;
 	if (!inode->in_store)
-		return inode->nlink == 0 ? 0 :
-					   lost(ret_why, "the file was dropped");
+		return inode->nlink == 0
+			       ? 0
+			       : lost(ret_why, "the file was dropped");
 	int fd;
 	int r = store_get_fd_locked(volume, inode, true, &fd);
 	if (r == -ENOENT && inode->nlink == 0)
@@ -238,8 +236,9 @@ static int apply_status(struct volume *volume, struct record *record,
 {
 	struct inode *inode = record->inode;
 	if (inode != volume->root && !inode->in_store)
-		return inode->nlink == 0 ? 0 :
-					   lost(ret_why, "the file was dropped");
+		return inode->nlink == 0
+			       ? 0
+			       : lost(ret_why, "the file was dropped");
 	int r;
 	if (record->kind == RECORD_ATTRIBUTES)
 		r = store_set_attributes_locked(volume, inode,

@@ -2,10 +2,25 @@
 #include "fusefs/attrs.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+#define CAPABILITY "security.capability"
+
+static mode_t without_set_id(mode_t mode)
+{
+	if (!S_ISREG(mode))
+		return mode;
+	mode &= ~(mode_t)S_ISUID;
+	/* Without group execution it means mandatory locking, and stays. */
+	if (mode & S_IXGRP)
+		mode &= ~(mode_t)S_ISGID;
+	return mode;
+}
 
 static int record_attributes(struct volume *volume, struct inode *inode,
 			     int set, const struct stat *st)
@@ -14,8 +29,8 @@ static int record_attributes(struct volume *volume, struct inode *inode,
 		.mode = inode->mode, .uid = inode->uid, .gid = inode->gid};
 	if (set & ATTRS_MODE) {
 		attributes.set |= RECORD_MODE;
-		attributes.mode = (inode->mode & S_IFMT) |
-				  (st->st_mode & 07777);
+		attributes.mode =
+			(inode->mode & S_IFMT) | (st->st_mode & 07777);
 	}
 	if (set & ATTRS_UID) {
 		attributes.set |= RECORD_UID;
@@ -25,9 +40,14 @@ static int record_attributes(struct volume *volume, struct inode *inode,
 		attributes.set |= RECORD_GID;
 		attributes.gid = st->st_gid;
 	}
+	if (set & (ATTRS_UID | ATTRS_GID) && !(set & ATTRS_MODE) &&
+	    without_set_id(inode->mode) != inode->mode) {
+		attributes.set |= RECORD_MODE;
+		attributes.mode = without_set_id(inode->mode);
+	}
 	if (inode->nlink > 0) {
-		struct record *record = journal_record_new(
-			volume, RECORD_ATTRIBUTES, inode);
+		struct record *record =
+			journal_record_new(volume, RECORD_ATTRIBUTES, inode);
 		if (record == NULL)
 			return -ENOMEM;
 		record->attributes = attributes;
@@ -58,7 +78,36 @@ int attrs_set(struct volume *volume, struct inode *inode, int set,
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	}
 	pthread_rwlock_unlock(&inode->lock);
+	if (r == 0 && set & (ATTRS_UID | ATTRS_GID))
+		r = attrs_clear_privileges(volume, inode, false);
 	return r;
+}
+
+int attrs_clear_privileges(struct volume *volume, struct inode *inode,
+			   bool set_id)
+{
+	int r = 0;
+	if (inode->has_capability) {
+		r = xattrs_remove(volume, inode, CAPABILITY);
+		inode->has_capability = false;
+	}
+	if (r == -ENODATA)
+		r = 0;
+	if (r < 0 || !set_id)
+		return r;
+	pthread_rwlock_rdlock(&inode->lock);
+	struct stat st = {.st_mode = without_set_id(inode->mode)};
+	bool change = st.st_mode != inode->mode;
+	pthread_rwlock_unlock(&inode->lock);
+	return change ? attrs_set(volume, inode, ATTRS_MODE, &st) : 0;
+}
+
+void attrs_learn_capability(struct volume *volume, struct inode *inode)
+{
+	/* Only root can have given any. */
+	if (geteuid() == 0 && !inode->has_capability &&
+	    xattrs_get(volume, inode, CAPABILITY, NULL, 0) >= 0)
+		inode->has_capability = true;
 }
 
 int attrs_refresh(struct volume *volume, struct inode *inode)

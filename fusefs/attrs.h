@@ -3,6 +3,7 @@
 #ifndef FLAKEY_FUSEFS_ATTRS_H
 #define FLAKEY_FUSEFS_ATTRS_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 struct inode;
@@ -16,10 +17,17 @@ enum attrs_set {
 	ATTRS_MTIME = 16,
 };
 
-/* Takes from st what set (a union of enum attrs_set) names. Taking set-id bits
- * away is the kernel's business: it sends the mode. */
+/* Takes from st what set (a union of enum attrs_set) names. A change of owner
+ * takes privileges away, as below. */
 int attrs_set(struct volume *volume, struct inode *inode, int set,
 	      const struct stat *st);
+
+/* Content changes: file capabilities go, and where set_id says so the set-id
+ * bits, as the kernel has it for other file systems. */
+int attrs_clear_privileges(struct volume *volume, struct inode *inode,
+			   bool set_id);
+/* Finds out whether there are any capabilities to lose. */
+void attrs_learn_capability(struct volume *volume, struct inode *inode);
 
 /* After a crash a directory's attributes are read from the store again. */
 int attrs_refresh(struct volume *volume, struct inode *inode);

@@ -13,6 +13,7 @@
 #include "fusefs/apply.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
+#include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
@@ -84,8 +85,7 @@ static void log_lost(struct volume *volume, struct inode *inode,
 static int step_locked(struct commit *commit)
 {
 	struct volume *volume = commit->volume;
-	struct record *record =
-		journal_first(&volume->journal, commit->target);
+	struct record *record = journal_first(&volume->journal, commit->target);
 	if (record == NULL)
 		return 0;
 	int r = APPLY_LOST;
@@ -137,8 +137,7 @@ static int commit_names(struct commit *commit)
 	return r;
 }
 
-static struct inode *next_times_locked(struct volume *volume,
-				       struct list *todo)
+static struct inode *next_times_locked(struct volume *volume, struct list *todo)
 {
 	struct inode *inode = NULL;
 	pthread_mutex_lock(&volume->times_lock);
@@ -286,8 +285,8 @@ static int write_pieces(struct commit *commit, struct inode *inode,
 		apply_settle_pieces(volume, inode, pieces);
 	if (known)
 		inode->blocks = (uint64_t)after.st_blocks;
-	if (r == 0 && (inode->extents == NULL ||
-		       inode->extents->dirty_bytes == 0))
+	if (r == 0 &&
+	    (inode->extents == NULL || inode->extents->dirty_bytes == 0))
 		inode->dirty_since_ns = 0;
 	pthread_rwlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
@@ -312,6 +311,8 @@ static int refuse_data(struct commit *commit, struct inode *inode,
 	pthread_rwlock_wrlock(&inode->lock);
 	int r = clean_range(inode, range);
 	inode->dirty_since_ns = 0;
+	if (r == 0 && commit->mode == MODE_ERROR_WRITES)
+		errseq_set(&inode->write_error, EIO);
 	pthread_rwlock_unlock(&inode->lock);
 	if (r < 0)
 		return r;
@@ -335,6 +336,8 @@ static int commit_data(struct commit *commit, struct inode *inode,
 		   inode->nlink > 0 && !inode->dead;
 	if (any)
 		r = hold_dirty(volume, inode, range, &pieces);
+	else if (inode->nlink == 0 && !inode->in_store)
+		data_pay(inode);
 	bool arrives = inode->in_store && commit->mode == MODE_ALLOW_WRITES;
 	if (r == 0 && arrives && pieces.count > 0)
 		inode->flushing++;
@@ -369,8 +372,8 @@ static bool data_needs_blocks(struct volume *volume, struct inode *inode,
 	return needs;
 }
 
-static struct profile_choice choose(struct volume *volume,
-				    struct inode *inode, bool datasync,
+static struct profile_choice choose(struct volume *volume, struct inode *inode,
+				    bool datasync,
 				    const struct commit_range *range)
 {
 	struct profile_sync sync = {
@@ -446,10 +449,9 @@ static int collect_dirty(struct volume *volume, struct inode ***ret_inodes,
 		count++;
 	struct inode **inodes = calloc(count + 1, sizeof(struct inode *));
 	if (inodes != NULL) {
-		list_for_each(node, following, &volume->dirty)
-		{
-			inodes[used] = list_entry(node, struct inode,
-						  dirty_link);
+		list_for_each(node, following, &volume->dirty) {
+			inodes[used] =
+				list_entry(node, struct inode, dirty_link);
 			inode_pin(inodes[used++]);
 		}
 	}

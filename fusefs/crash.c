@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/answer.h"
 #include "common/backend.h"
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/plan.h"
+#include "common/text.h"
 #include "fusefs/commit.h"
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
@@ -22,6 +24,9 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
+
+/* Losses that the report lists one by one. */
+#define NOTES_MAX 200
 
 /* The inodes that the crash touches, each once and pinned. */
 struct doomed {
@@ -90,8 +95,7 @@ static int doom_records(struct volume *volume, const struct list *records,
 			struct doomed *doomed, struct crash_stales *stales)
 {
 	int r = 0;
-	list_for_each(node, following, records)
-	{
+	list_for_each(node, following, records) {
 		struct record *record = list_entry(node, struct record, link);
 		r = doom(doomed, record->inode);
 		if (r == 0)
@@ -128,9 +132,9 @@ static int stale_inode(struct volume *volume, struct crash_stales *stales,
 		return r;
 	list_for_each(node, following, &inode->durable)
 		if (r == 0)
-			r = add_stale_name(volume, stales,
-					   list_entry(node, struct dentry,
-						      durable_link));
+			r = add_stale_name(
+				volume, stales,
+				list_entry(node, struct dentry, durable_link));
 	return r;
 }
 
@@ -193,8 +197,8 @@ static void forget_content(struct volume *volume, struct inode *inode)
 static void kill_file(struct volume *volume, struct inode *inode)
 {
 	while (!list_empty(&inode->durable)) {
-		struct dentry *dentry = list_entry(
-			inode->durable.next, struct dentry, durable_link);
+		struct dentry *dentry = list_entry(inode->durable.next,
+						   struct dentry, durable_link);
 		struct inode *directory = dentry->directory;
 		dentry_free_locked(volume, dentry);
 		inode_release_locked(volume, directory);
@@ -258,6 +262,40 @@ static int lose_past(struct volume *volume, struct crash_stales *ret_stales)
 	return r;
 }
 
+/* The first of what is lost, in words; the summary counts the rest. */
+struct notes {
+	struct answer_losses losses;
+	unsigned int count;
+};
+
+static int take_note(void *user, const struct backend_loss *loss)
+{
+	struct notes *notes = user;
+	if (notes->count++ < NOTES_MAX)
+		return answer_losses_add(&notes->losses, loss);
+	notes->losses.count++;
+	notes->losses.unlisted++;
+	return 0;
+}
+
+/* NULL without memory: the numbers of the report still stand. */
+static char *describe_losses(struct volume *volume)
+{
+	struct text text;
+	text_init(&text);
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	struct notes notes = {.count = 0};
+	answer_losses_begin(&notes.losses, &text, FIELDS_TEXT,
+			    inode_nanoseconds(now));
+	(void)risk_each(volume, take_note, &notes); /* never stops early */
+	answer_losses_end(&notes.losses);
+	if (text_result(&text) == 0 && text.data != NULL)
+		return text.data;
+	text_done(&text);
+	return NULL;
+}
+
 int crash_power(struct volume *volume, const struct plan *plan,
 		struct crash_stales *ret_stales,
 		struct backend_report *ret_report, struct errmsg *reterr_why)
@@ -270,6 +308,7 @@ int crash_power(struct volume *volume, const struct plan *plan,
 		r = commit_all(volume);
 	struct risk_totals lost;
 	risk_sum(volume, &lost);
+	char *list = describe_losses(volume);
 	if (r < 0)
 		errmsg_set(reterr_why,
 			   "cannot store what is to be kept: %s; free the"
@@ -287,6 +326,15 @@ int crash_power(struct volume *volume, const struct plan *plan,
 		ret_report->lost_files = lost.files;
 		ret_report->kept_records = before.records - lost.records;
 		ret_report->kept_bytes = before.dirty_bytes - lost.dirty_bytes;
+		ret_report->lost_list = list;
+		/* The crash has happened; without a digest it is 0. */
+		if (plan->digest &&
+		    store_digest(volume->store, &ret_report->digest) < 0)
+			event_add(volume->events, "store-error",
+				  "\"reason\":\"cannot read the store for"
+				  " the digest\"");
+	} else {
+		free(list);
 	}
 	pthread_rwlock_unlock(&volume->gate);
 	return r;

@@ -64,8 +64,8 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
 		bool inside = extent != NULL && extent->offset_bytes <= offset;
 		int64_t edge = INT64_MAX;
 		if (extent != NULL)
-			edge = inside ? extents_end(extent) :
-					extent->offset_bytes;
+			edge = inside ? extents_end(extent)
+				      : extent->offset_bytes;
 		if (n > edge - offset)
 			n = edge - offset;
 		if (!inside)
@@ -73,11 +73,12 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
 		else if (extent->source == EXTENT_ZERO)
 			memset(to, 0, (size_t)n);
 		else
-			r = scratch_read(volume->scratch,
-					 extent->source +
-						 (uint64_t)(offset -
-							    extent->offset_bytes),
-					 to, (size_t)n);
+			r = scratch_read(
+				volume->scratch,
+				extent->source +
+					(uint64_t)(offset -
+						   extent->offset_bytes),
+				to, (size_t)n);
 		if (inside)
 			extent = extents_next(extent);
 		to += n;
@@ -156,8 +157,7 @@ static ssize_t write_behind(struct volume *volume, struct extents *extents,
 		uint64_t unit = SCRATCH_UNIT;
 		uint64_t taken = (end + unit - 1) / unit * unit;
 		if (end + had > taken)
-			scratch_drop(volume->scratch, taken,
-				     end + had - taken);
+			scratch_drop(volume->scratch, taken, end + had - taken);
 		return r;
 	}
 	extents_grow(extents, before, (int64_t)had);
@@ -257,10 +257,9 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		return -ENOMEM;
 	size_t done = 0;
 	while (done < write->size_bytes) {
-		ssize_t n = write_piece(volume, inode,
-					(const char *)write->data + done,
-					write->size_bytes - done,
-					offset + (int64_t)done);
+		ssize_t n = write_piece(
+			volume, inode, (const char *)write->data + done,
+			write->size_bytes - done, offset + (int64_t)done);
 		if (n < 0) {
 			data_trim(volume, inode);
 			return (int)n;
@@ -292,8 +291,8 @@ int data_write(struct volume *volume, struct inode *inode,
 
 /* Behind the new end the store still has the old bytes, until the record is
  * stored: zeros hide them. */
-static int hide_behind(struct volume *volume, struct inode *inode,
-		       int64_t size, uint64_t seq)
+static int hide_behind(struct volume *volume, struct inode *inode, int64_t size,
+		       uint64_t seq)
 {
 	struct extents *extents = data_extents(volume, inode);
 	if (extents == NULL)
@@ -352,14 +351,14 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 	return r;
 }
 
-static int collect_dirty(struct inode *inode, int64_t from, int64_t to,
-			 struct record_pieces *pieces)
+static int collect(struct inode *inode, enum extent_state state, int64_t from,
+		   int64_t to, struct record_pieces *pieces)
 {
 	size_t capacity = 0;
 	for (struct extent *extent = extents_at(inode->extents, from);
 	     extent != NULL && extent->offset_bytes < to;
 	     extent = extents_next(extent)) {
-		if (extent->state != EXTENT_DIRTY)
+		if (extent->state != state)
 			continue;
 		if (pieces->count == capacity) {
 			capacity = capacity ? capacity * 2 : 4;
@@ -378,20 +377,14 @@ static int collect_dirty(struct inode *inode, int64_t from, int64_t to,
 	return 0;
 }
 
-int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
-		     int64_t to)
+/* Appends a record with all data in state, which then belongs to it. */
+static int record_data(struct volume *volume, struct inode *inode,
+		       enum extent_state state, int64_t from, int64_t to)
 {
-	if (inode->extents == NULL || inode->nlink == 0)
-		return 0;
-	int r = extents_split(inode->extents, from);
-	if (r == 0 && to < DATA_END)
-		r = extents_split(inode->extents, to);
-	if (r < 0)
-		return r;
 	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
 	if (record == NULL)
 		return -ENOMEM;
-	r = collect_dirty(inode, from, to, &record->pieces);
+	int r = collect(inode, state, from, to, &record->pieces);
 	if (r < 0 || record->pieces.count == 0) {
 		/* Nothing is held yet. */
 		record->pieces.count = 0;
@@ -413,10 +406,38 @@ int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
 	for (struct extent *extent = extents_at(inode->extents, from);
 	     extent != NULL && extent->offset_bytes < to;
 	     extent = extents_next(extent))
-		if (extent->state == EXTENT_DIRTY)
+		if (extent->state == state)
 			extents_mark(inode->extents, extent, EXTENT_PUSHED,
 				     inode->sync_seq);
 	return 0;
+}
+
+int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
+		     int64_t to)
+{
+	if (inode->extents == NULL || inode->nlink == 0)
+		return 0;
+	int r = extents_split(inode->extents, from);
+	if (r == 0 && to < DATA_END)
+		r = extents_split(inode->extents, to);
+	if (r < 0)
+		return r;
+	return record_data(volume, inode, EXTENT_DIRTY, from, to);
+}
+
+void data_pay(struct inode *inode)
+{
+	for (struct extent *extent = extents_at(inode->extents, 0);
+	     extent != NULL; extent = extents_next(extent))
+		if (extent->state == EXTENT_DIRTY)
+			extents_mark(inode->extents, extent, EXTENT_PUSHED, 0);
+}
+
+int data_record_paid(struct volume *volume, struct inode *inode)
+{
+	if (inode->extents == NULL)
+		return 0;
+	return record_data(volume, inode, EXTENT_PUSHED, 0, DATA_END);
 }
 
 void data_push(struct volume *volume, struct inode *inode, int64_t from,

@@ -45,6 +45,12 @@ void data_push(struct volume *volume, struct inode *inode, int64_t from,
 int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
 		     int64_t to);
 
+/* A sync of a file without a name: its data is paid for, and goes with the name
+ * that it may get. Lock held for writing. */
+void data_pay(struct inode *inode);
+/* The first name: records that data. Lock held for writing. */
+int data_record_paid(struct volume *volume, struct inode *inode);
+
 /* close(2) of any descriptor of the file. */
 void data_close(struct volume *volume, struct inode *inode);
 

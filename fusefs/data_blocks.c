@@ -14,7 +14,11 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
-enum answer { NO, YES, UNKNOWN };
+enum answer {
+	NO,
+	YES,
+	UNKNOWN
+};
 
 static bool has_piece(const struct record_pieces *pieces, int64_t from,
 		      int64_t to)
@@ -31,13 +35,14 @@ static bool has_piece(const struct record_pieces *pieces, int64_t from,
 static enum answer ask_record(const struct record *record, int64_t block,
 			      int64_t end)
 {
-	if (record->kind == RECORD_DATA && has_piece(&record->pieces, block,
-						     end))
+	if (record->kind == RECORD_DATA &&
+	    has_piece(&record->pieces, block, end))
 		return YES;
 	if (record->kind == RECORD_SIZE && record->size_bytes <= block)
 		return NO;
 	if (record->kind == RECORD_SPACE &&
-	    record->space.mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) &&
+	    record->space.mode &
+		    (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) &&
 	    record->space.offset_bytes <= block &&
 	    record->space.offset_bytes + record->space.length_bytes >= end)
 		return NO;
@@ -52,9 +57,8 @@ static enum answer ask_journal(struct volume *volume, struct inode *inode,
 	pthread_mutex_lock(&volume->journal.lock);
 	for (struct list *node = inode->records.prev;
 	     node != &inode->records && answer == UNKNOWN; node = node->prev)
-		answer = ask_record(
-			list_entry(node, struct record, inode_link), block,
-			end);
+		answer = ask_record(list_entry(node, struct record, inode_link),
+				    block, end);
 	pthread_mutex_unlock(&volume->journal.lock);
 	return answer;
 }

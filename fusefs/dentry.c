@@ -62,9 +62,8 @@ static void grow_table(struct volume *volume)
 	free(old);
 }
 
-struct dentry *dentry_get_locked(struct volume *volume,
-				 struct inode *directory, const char *name,
-				 struct inode *durable)
+struct dentry *dentry_get_locked(struct volume *volume, struct inode *directory,
+				 const char *name, struct inode *durable)
 {
 	struct dentry *dentry = dentry_find_locked(volume, directory, name);
 	if (dentry != NULL)

@@ -42,9 +42,8 @@ struct dentry *dentry_find_locked(struct volume *volume,
 
 /* Finds or makes the name. A new one means what durable says, in both worlds.
  * NULL: out of memory. */
-struct dentry *dentry_get_locked(struct volume *volume,
-				 struct inode *directory, const char *name,
-				 struct inode *durable);
+struct dentry *dentry_get_locked(struct volume *volume, struct inode *directory,
+				 const char *name, struct inode *durable);
 
 void dentry_set_live_locked(struct dentry *dentry, struct inode *inode);
 void dentry_set_durable_locked(struct dentry *dentry, struct inode *inode);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,18 +17,24 @@
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/log.h"
+#include "common/subprocess.h"
 #include "fusefs/commit.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
 #include "fusefs/probe.h"
 #include "fusefs/verbs.h"
 #include "fusefs/volume.h"
+#include "fusefs/wire.h"
+
+/* How long a terminated mount is served for those who still use it. */
+#define BUSY_PATIENCE_MS 2000
 
 /* What libfuse said last: it explains a failed mount better than errno. */
 static struct errmsg libfuse_words;
 
-static void take_libfuse_words(enum fuse_log_level level, const char *format,
-			       va_list arguments)
+__attribute__((format(printf, 2, 0))) static void
+take_libfuse_words(enum fuse_log_level level, const char *format,
+		   va_list arguments)
 {
 	(void)level;
 	int n = vsnprintf(libfuse_words.text, sizeof(libfuse_words.text),
@@ -52,8 +59,8 @@ static const char *scratch_of(const struct fusefs_config *config)
 static int copy_config(struct fusefs *fusefs,
 		       const struct fusefs_config *config)
 {
-	const char *control = config->control ? config->control :
-						CONTROL_DIRECTORY;
+	const char *control =
+		config->control ? config->control : CONTROL_DIRECTORY;
 	fusefs->config = *config;
 	fusefs->config.source = realpath(config->source, NULL);
 	fusefs->config.mountpoint = realpath(config->mountpoint, NULL);
@@ -86,8 +93,8 @@ static int check_places(const struct fusefs *fusefs,
 	const char *source = fusefs->config.source;
 	const char *mountpoint = fusefs->config.mountpoint;
 	if (source == NULL || mountpoint == NULL) {
-		const char *missing = source == NULL ? asked->source :
-						       asked->mountpoint;
+		const char *missing =
+			source == NULL ? asked->source : asked->mountpoint;
 		errmsg_set(reterr_why,
 			   "'%s' does not exist; create the directory first",
 			   missing);
@@ -95,8 +102,7 @@ static int check_places(const struct fusefs *fusefs,
 	}
 	struct stat st;
 	if (stat(mountpoint, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		errmsg_set(reterr_why,
-			   "the mountpoint '%s' is not a directory",
+		errmsg_set(reterr_why, "the mountpoint '%s' is not a directory",
 			   mountpoint);
 		return -ENOTDIR;
 	}
@@ -142,15 +148,16 @@ static int make_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 	char options[8192] = "-osubtype=flakey,default_permissions";
 	if (fusefs->config.allow_other)
 		strcat(options, ",allow_other");
+	if (fusefs->config.debug)
+		strcat(options, ",debug");
 	strcat(options, ",fsname=");
-	int r = append_escaped(options, sizeof(options),
-			       fusefs->config.source);
+	int r = append_escaped(options, sizeof(options), fusefs->config.source);
 	if (r < 0)
 		return r;
 	char *arguments[] = {(char *)"flakey", options, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(2, arguments);
-	fusefs->session = fuse_session_new(&args, &ops_table,
-					   sizeof(ops_table), fusefs);
+	fusefs->session =
+		fuse_session_new(&args, &ops_table, sizeof(ops_table), fusefs);
 	fuse_opt_free_args(&args);
 	if (fusefs->session != NULL)
 		return 0;
@@ -164,14 +171,14 @@ static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 	libfuse_words.text[0] = '\0';
 	errno = 0;
 	if (fuse_session_mount(fusefs->session, fusefs->config.mountpoint) == 0)
-		return 0;
+		return wire_attach(fusefs->session);
 	int r = errno > 0 ? -errno : -EIO;
 	errmsg_set(reterr_why,
 		   "cannot mount on '%s': %s; check that fusermount3 is"
 		   " installed and /dev/fuse may be opened",
 		   fusefs->config.mountpoint,
-		   libfuse_words.text[0] != '\0' ? libfuse_words.text :
-						   strerror(-r));
+		   libfuse_words.text[0] != '\0' ? libfuse_words.text
+						 : strerror(-r));
 	return r;
 }
 
@@ -198,8 +205,8 @@ static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 	return make_session(fusefs, reterr_why);
 }
 
-int fusefs_mount(const struct fusefs_config *config,
-		 struct fusefs **ret_fusefs, struct errmsg *reterr_why)
+int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
+		 struct errmsg *reterr_why)
 {
 	struct fusefs *fusefs = calloc(1, sizeof(*fusefs));
 	if (fusefs == NULL)
@@ -218,6 +225,8 @@ int fusefs_mount(const struct fusefs_config *config,
 		return r;
 	}
 	fusefs->mounted = true;
+	if (config->debug)
+		fuse_set_log_func(NULL); /* from here on to stderr */
 	*ret_fusefs = fusefs;
 	return 0;
 }
@@ -235,13 +244,33 @@ static int signal_descriptor(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static void wait_for_end(struct fusefs *fusefs, int signal_fd)
+/* True if the mount is gone, false for a signal. */
+static bool wait_for_end(struct fusefs *fusefs, int signal_fd)
 {
 	struct pollfd fds[2] = {
 		{.fd = signal_fd, .events = POLLIN},
 		{.fd = loop_ended_fd(fusefs->loop), .events = POLLIN},
 	};
 	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	return fds[1].revents != 0;
+}
+
+/* Takes the mount off its place while it is still served, so that the kernel
+ * can hand over its dirty pages. Whoever still uses it keeps it alive for as
+ * long as we wait, and finds it dead afterwards. */
+static void detach(struct fusefs *fusefs)
+{
+	const char *mountpoint = fusefs->config.mountpoint;
+	const char *const argv[] = {"fusermount3", "-uqz", "--", mountpoint,
+				    NULL};
+	struct errmsg said;
+	if (umount2(mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH) < 0 &&
+	    subprocess_run(argv, &said) != 0)
+		log_warning("cannot unmount '%s'", mountpoint);
+	struct pollfd ended = {.fd = loop_ended_fd(fusefs->loop),
+			       .events = POLLIN};
+	while (poll(&ended, 1, BUSY_PATIENCE_MS) < 0 && errno == EINTR)
 		;
 }
 
@@ -271,14 +300,14 @@ int fusefs_serve(struct fusefs *fusefs, struct errmsg *reterr_why)
 	if (r < 0)
 		return r;
 	probe_kernel(fusefs);
-	wait_for_end(fusefs, signal_fd);
-	/* The mount first, so that the kernel hands over its dirty pages and
-	 * nobody begins anything new; then all of it is stored. */
-	fuse_session_unmount(fusefs->session);
-	fusefs->mounted = false;
+	if (!wait_for_end(fusefs, signal_fd))
+		detach(fusefs);
 	ops_control_stop(fusefs);
 	loop_stop(fusefs->loop);
 	fusefs->loop = NULL;
+	/* Closes the descriptor, which nobody reads any more. */
+	fuse_session_unmount(fusefs->session);
+	fusefs->mounted = false;
 	return commit_everything(fusefs, reterr_why);
 }
 

@@ -35,8 +35,8 @@ struct fusefs;
  * exists, but answers only once fusefs_serve() runs. -errno with a sentence
  * otherwise, and then nothing is left behind. The strings of config are
  * copied. Must be called before the process starts threads. */
-int fusefs_mount(const struct fusefs_config *config,
-		 struct fusefs **ret_fusefs, struct errmsg *reterr_why);
+int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
+		 struct errmsg *reterr_why);
 
 /* Serves until the mount goes away, or SIGTERM, SIGINT or SIGHUP arrives; then
  * commits everything, unmounts if needed and returns 0, or -errno with a

@@ -42,6 +42,7 @@ struct inode *inode_new(struct volume *volume, mode_t mode)
 	inode->tail_block = -1;
 	pthread_rwlock_init(&inode->lock, NULL);
 	inode->mode = mode;
+	inode->type = mode & S_IFMT;
 	inode->nlink = S_ISDIR(mode) ? 2 : 1;
 	inode->number = volume->next_number++;
 	inode->atime = inode->mtime = inode->ctime = inode_now();
@@ -192,12 +193,11 @@ static struct dentry *any_name(struct inode *inode)
  */
 void inode_release_locked(struct volume *volume, struct inode *inode)
 {
-	struct list work;
-	list_init(&work);
+	struct list *work = &volume->reap;
 	if (!is_needed(inode))
-		list_append(&work, &inode->open_link);
-	while (!list_empty(&work)) {
-		inode = list_entry(work.next, struct inode, open_link);
+		list_append(work, &inode->open_link);
+	while (!list_empty(work)) {
+		inode = list_entry(work->next, struct inode, open_link);
 		list_remove(&inode->open_link);
 		struct dentry *dentry;
 		while ((dentry = any_name(inode)) != NULL) {
@@ -205,7 +205,7 @@ void inode_release_locked(struct volume *volume, struct inode *inode)
 			dentry_free_locked(volume, dentry);
 			if (!is_needed(directory) &&
 			    list_empty(&directory->open_link))
-				list_append(&work, &directory->open_link);
+				list_append(work, &directory->open_link);
 		}
 		inode_destroy(volume, inode);
 	}

@@ -29,9 +29,9 @@ struct xattrs;
 
 /* What only directories have. */
 struct inode_directory {
-	struct list overlay;	/* dentries with pending > 0 */
-	uint64_t generation;	/* grows with each durable change of it */
-	uint64_t records;	/* pending records that name it as a place */
+	struct list overlay; /* dentries with pending > 0 */
+	uint64_t generation; /* grows with each durable change of it */
+	uint64_t records;    /* pending records that name it as a place */
 };
 
 struct inode {
@@ -42,8 +42,9 @@ struct inode {
 	uint32_t open_count;
 	_Atomic uint32_t pins;
 	_Atomic bool in_store; /* has an inode there, with a name or not */
-	bool doomed;	  /* during a crash: it is on the list already */
-	_Atomic bool dead;	  /* of an earlier incarnation, or lost in a crash */
+	bool doomed;	       /* during a crash: it is on the list already */
+	_Atomic bool has_capability; /* may have security.capability */
+	_Atomic bool dead; /* of an earlier incarnation, or lost in a crash */
 	struct list all_link;
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */
@@ -61,6 +62,7 @@ struct inode {
 	 * thread can have the inode. */
 	pthread_rwlock_t lock;
 	uint64_t number; /* st_ino; constant */
+	mode_t type;	 /* S_IFMT of mode; constant */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -78,10 +80,11 @@ struct inode {
 	 * the one that begins at tail_block; -1 for none. */
 	int64_t allocated_bytes;
 	int64_t tail_block;
-	uint32_t flushing; /* commits that copy its extents right now */
-	bool truncated; /* to 0, and not closed since (profile.h) */
-	bool attributes_stale; /* of a directory after a crash */
-	bool times_dirty;      /* on volume->times */
+	uint32_t write_error; /* errseq.h */
+	uint32_t flushing;    /* commits that copy its extents right now */
+	bool truncated;	      /* to 0, and not closed since (profile.h) */
+	_Atomic bool attributes_stale; /* of a directory after a crash */
+	bool times_dirty;	       /* on volume->times */
 	struct list times_link;
 	struct list dirty_link; /* on volume->dirty while it has extents */
 	struct list open_link;
@@ -130,7 +133,12 @@ void inode_load(struct inode *inode, const struct stat *st);
 
 static inline bool inode_is_directory(const struct inode *inode)
 {
-	return S_ISDIR(inode->mode);
+	return inode->directory != NULL;
+}
+
+static inline bool inode_is_regular(const struct inode *inode)
+{
+	return inode->type == S_IFREG;
 }
 
 /* The time that the file system stamps: coarse like the kernel's own. */

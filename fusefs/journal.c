@@ -29,8 +29,8 @@ uint64_t journal_tick(struct journal *journal)
 	return atomic_fetch_add(&journal->seq, 1) + 1;
 }
 
-struct record *journal_record_new(struct volume *volume,
-				  enum record_kind kind, struct inode *inode)
+struct record *journal_record_new(struct volume *volume, enum record_kind kind,
+				  struct inode *inode)
 {
 	(void)volume;
 	struct record *record = calloc(1, sizeof(*record));
@@ -50,10 +50,9 @@ static void free_payload(struct volume *volume, struct record *record)
 		free(record->xattr.value);
 	} else if (record->kind == RECORD_DATA) {
 		for (size_t i = 0; i < record->pieces.count; i++)
-			scratch_drop(volume->scratch,
-				     record->pieces.list[i].source,
-				     (uint64_t)record->pieces.list[i]
-					     .length_bytes);
+			scratch_drop(
+				volume->scratch, record->pieces.list[i].source,
+				(uint64_t)record->pieces.list[i].length_bytes);
 		free(record->pieces.list);
 	}
 }

@@ -36,9 +36,9 @@ enum record_kind {
 	RECORD_EXCHANGE, /* from <-> to; replaced is what `to` was */
 	RECORD_ATTRIBUTES,
 	RECORD_XATTR,
-	RECORD_SIZE,	/* the size becomes size_bytes: cut off or zeros */
-	RECORD_DATA,	/* pieces are written; the size grows with them */
-	RECORD_SPACE,	/* fallocate(2) with mode, offset, length */
+	RECORD_SIZE,  /* the size becomes size_bytes: cut off or zeros */
+	RECORD_DATA,  /* pieces are written; the size grows with them */
+	RECORD_SPACE, /* fallocate(2) with mode, offset, length */
 };
 
 enum record_attribute {
@@ -115,8 +115,8 @@ void journal_done(struct journal *journal); /* must be empty */
 uint64_t journal_tick(struct journal *journal);
 
 /* A record for inode, not yet in the journal. NULL: out of memory. */
-struct record *journal_record_new(struct volume *volume,
-				  enum record_kind kind, struct inode *inode);
+struct record *journal_record_new(struct volume *volume, enum record_kind kind,
+				  struct inode *inode);
 /* Frees a record that was never appended. Takes NULL. */
 void journal_record_discard(struct volume *volume, struct record *record);
 

@@ -62,7 +62,8 @@ struct listing_entry listing_at(const struct listing *listing, size_t index)
 static int reserve(struct listing *listing, size_t name_bytes)
 {
 	if (listing->count == listing->capacity) {
-		size_t capacity = listing->capacity ? listing->capacity * 2 : 32;
+		size_t capacity =
+			listing->capacity ? listing->capacity * 2 : 32;
 		struct packed *entries = reallocarray(
 			listing->entries, capacity, sizeof(*entries));
 		if (entries == NULL)
@@ -144,13 +145,12 @@ static void filter_locked(struct volume *volume, struct inode *directory,
 static int add_overlay_locked(struct inode *directory, struct listing *listing)
 {
 	int r = 0;
-	list_for_each(node, following, &directory->directory->overlay)
-	{
+	list_for_each(node, following, &directory->directory->overlay) {
 		struct dentry *dentry =
 			list_entry(node, struct dentry, overlay_link);
 		if (dentry->live != NULL && r == 0)
 			r = add(listing, dentry->name, dentry->live->number,
-				dentry->live->mode & S_IFMT);
+				dentry->live->type);
 	}
 	return r;
 }

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
-#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,8 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Newer than the headers of Debian 12's kernel. */
-#define OPCODE_TMPFILE 51
+#include "fusefs/wire.h"
 
 struct loop {
 	struct fuse_session *session;
@@ -30,11 +28,7 @@ struct loop {
 	pthread_t threads[LOOP_THREADS_MAX];
 };
 
-/* What the thread is doing for which loop. */
-static _Thread_local struct {
-	bool leads;
-	bool tmpfile;
-} current;
+static _Thread_local bool leads; /* this thread is the leader */
 
 static void *serve(void *user);
 
@@ -49,7 +43,7 @@ static void offer_lead(struct loop *loop)
 {
 	pthread_mutex_lock(&loop->lock);
 	loop->led = false;
-	current.leads = false;
+	leads = false;
 	if (loop->idle > 0)
 		pthread_cond_signal(&loop->lead);
 	else if (loop->count < LOOP_THREADS_MAX && !loop->stopping &&
@@ -61,13 +55,8 @@ static void offer_lead(struct loop *loop)
 
 void loop_step_aside(struct loop *loop)
 {
-	if (current.leads)
+	if (leads)
 		offer_lead(loop);
-}
-
-bool loop_is_tmpfile(void)
-{
-	return current.tmpfile;
 }
 
 static bool wait_for_lead(struct loop *loop)
@@ -79,7 +68,7 @@ static bool wait_for_lead(struct loop *loop)
 	loop->idle--;
 	bool go = !loop->stopping;
 	loop->led = true;
-	current.leads = true;
+	leads = true;
 	pthread_mutex_unlock(&loop->lock);
 	return go;
 }
@@ -91,26 +80,11 @@ static bool more_is_waiting(const struct loop *loop)
 	return poll(&poll_fd, 1, 0) > 0;
 }
 
-/* O_TMPFILE has the form of a CREATE, whose name is of no account. */
-static void adapt(struct fuse_buf *buffer)
-{
-	struct fuse_in_header *header = buffer->mem;
-	current.tmpfile = false;
-#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
-	if (header->opcode == OPCODE_TMPFILE) {
-		header->opcode = FUSE_CREATE;
-		current.tmpfile = true;
-	}
-#else
-	(void)header;
-#endif
-}
-
 /* As the leader, serves until somebody else leads; false when the mount is
  * gone or the loop stops. */
 static bool lead(struct loop *loop, struct fuse_buf *buffer)
 {
-	while (current.leads) {
+	while (leads) {
 		int n = fuse_session_receive_buf(loop->session, buffer);
 		if (loop->stopping)
 			return false;
@@ -120,7 +94,7 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 			return false;
 		if (more_is_waiting(loop))
 			offer_lead(loop);
-		adapt(buffer);
+		wire_note(buffer);
 		fuse_session_process_buf(loop->session, buffer);
 	}
 	return true;
@@ -141,7 +115,7 @@ static void *serve(void *user)
 	}
 	/* Whoever waits has nothing to lead any more, and hears of it. */
 	pthread_mutex_lock(&loop->lock);
-	if (current.leads)
+	if (leads)
 		loop->led = false;
 	pthread_cond_broadcast(&loop->lead);
 	pthread_mutex_unlock(&loop->lock);

@@ -9,8 +9,6 @@
 #ifndef FLAKEY_FUSEFS_LOOP_H
 #define FLAKEY_FUSEFS_LOOP_H
 
-#include <stdbool.h>
-
 struct fuse_session;
 struct loop;
 
@@ -27,9 +25,5 @@ void loop_stop(struct loop *loop);
 
 /* The calling handler may take long: lets another thread lead. */
 void loop_step_aside(struct loop *loop);
-
-/* Whether the CREATE that this thread serves makes a file without a name:
- * libfuse before 3.17 does not know the request. */
-bool loop_is_tmpfile(void);
 
 #endif

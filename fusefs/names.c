@@ -102,13 +102,13 @@ static void count_child(struct inode *directory, int delta)
 	pthread_rwlock_unlock(&directory->lock);
 }
 
-static void count_link(struct volume *volume, struct inode *inode, int delta)
+static void lose_link(struct volume *volume, struct inode *inode)
 {
 	pthread_rwlock_wrlock(&inode->lock);
 	if (inode_is_directory(inode))
 		inode->nlink = 0;
 	else
-		inode->nlink += (nlink_t)delta;
+		inode->nlink--;
 	inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	pthread_rwlock_unlock(&inode->lock);
 }
@@ -122,11 +122,13 @@ static struct inode *new_inode(struct volume *volume, struct inode *directory,
 	inode->uid = what->uid;
 	inode->gid = what->gid;
 	inode->rdev = what->rdev;
+	pthread_rwlock_rdlock(&directory->lock);
 	if (directory->mode & S_ISGID) {
 		inode->gid = directory->gid;
 		if (S_ISDIR(what->mode))
 			inode->mode |= S_ISGID;
 	}
+	pthread_rwlock_unlock(&directory->lock);
 	if (what->target != NULL) {
 		inode->target = strdup(what->target);
 		inode->size_bytes = (int64_t)strlen(what->target);
@@ -186,7 +188,7 @@ static int create_locked(struct volume *volume, struct inode *directory,
 	note_seq(inode, journal_append(&volume->journal, record));
 	touch(volume, inode, INODE_CHANGE_CONTENT);
 	touch(volume, directory, INODE_CHANGE_CONTENT);
-	if (S_ISDIR(inode->mode))
+	if (inode_is_directory(inode))
 		count_child(directory, 1);
 	*ret_inode = inode;
 	return 0;
@@ -243,7 +245,8 @@ static int record_unnamed(struct volume *volume, struct inode *inode,
 	} else {
 		journal_record_discard(volume, size);
 	}
-	return xattrs_record_all(volume, inode);
+	int r = xattrs_record_all(volume, inode);
+	return r < 0 ? r : data_record_paid(volume, inode);
 }
 
 static int record_link(struct volume *volume, struct inode *inode,
@@ -268,7 +271,7 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	if (inode_is_directory(inode))
 		return -EPERM;
 	bool unnamed = inode->nlink == 0;
-	if (unnamed && (inode->in_store || !S_ISREG(inode->mode)))
+	if (unnamed && (inode->in_store || !inode_is_regular(inode)))
 		return -ENOENT;
 	struct dentry *dentry;
 	r = resolve_locked(volume, directory, name, &dentry);
@@ -282,8 +285,15 @@ static int link_locked(struct volume *volume, struct inode *inode,
 		return -ENOMEM;
 	dentry_pend_locked(dentry);
 	dentry_set_live_locked(dentry, inode);
-	r = unnamed ? record_unnamed(volume, inode, dentry) :
-		      record_link(volume, inode, dentry);
+	pthread_rwlock_wrlock(&inode->lock);
+	inode->nlink++;
+	r = unnamed ? record_unnamed(volume, inode, dentry)
+		    : record_link(volume, inode, dentry);
+	if (r < 0)
+		inode->nlink--;
+	else
+		inode_touch(volume, inode, INODE_CHANGE_STATUS);
+	pthread_rwlock_unlock(&inode->lock);
 	if (r < 0)
 		dentry_set_live_locked(dentry, dentry->durable);
 	else
@@ -291,7 +301,6 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	dentry_settle_locked(volume, dentry);
 	if (r < 0)
 		return r;
-	count_link(volume, inode, 1);
 	touch(volume, directory, INODE_CHANGE_CONTENT);
 	return 0;
 }
@@ -322,8 +331,8 @@ static int has_stored_entry(struct volume *volume, struct inode *directory,
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		struct dentry *dentry = dentry_find_locked(volume, directory,
-							   entry->d_name);
+		struct dentry *dentry =
+			dentry_find_locked(volume, directory, entry->d_name);
 		*ret_has = dentry == NULL || dentry->live != NULL;
 	}
 	closedir(stream);
@@ -356,8 +365,7 @@ static bool is_stillborn(struct volume *volume, struct inode *inode)
 	uint32_t count = 0;
 	bool simple = true;
 	pthread_mutex_lock(&volume->journal.lock);
-	list_for_each(node, following, &inode->records)
-	{
+	list_for_each(node, following, &inode->records) {
 		struct record *record =
 			list_entry(node, struct record, inode_link);
 		count++;
@@ -409,7 +417,7 @@ static int unlink_locked(struct volume *volume, struct inode *directory,
 	record->from = dentry;
 	journal_append(&volume->journal, record);
 	dentry_set_live_locked(dentry, NULL);
-	count_link(volume, inode, -1);
+	lose_link(volume, inode);
 	touch(volume, directory, INODE_CHANGE_CONTENT);
 	if (directory_wanted)
 		count_child(directory, -1);
@@ -456,17 +464,16 @@ static void account_rename(struct volume *volume,
 	if (replaced != NULL && exchange)
 		touch(volume, replaced, INODE_CHANGE_STATUS);
 	else if (replaced != NULL)
-		count_link(volume, replaced, -1);
+		lose_link(volume, replaced);
 }
 
-static int move_locked(struct volume *volume,
-		       const struct names_rename *rename, struct dentry *from,
-		       struct dentry *to)
+static int move_locked(struct volume *volume, const struct names_rename *rename,
+		       struct dentry *from, struct dentry *to)
 {
 	bool exchange = rename->flags & RENAME_EXCHANGE;
 	struct inode *moved = from->live;
 	struct inode *replaced = to->live;
-	if (replaced != NULL && !exchange && S_ISREG(moved->mode) &&
+	if (replaced != NULL && !exchange && inode_is_regular(moved) &&
 	    profile_pushes_on_replace(volume->profile))
 		data_push(volume, moved, 0, INT64_MAX);
 	struct record *record = journal_record_new(
@@ -542,8 +549,8 @@ int names_readlink(struct volume *volume, struct inode *inode,
 	pthread_mutex_lock(&volume->lock);
 	if (inode->target == NULL) {
 		struct dentry *dentry = dentry_durable_of(inode);
-		r = dentry == NULL ? -ENOENT :
-				     store_readlink_locked(volume, dentry,
+		r = dentry == NULL ? -ENOENT
+				   : store_readlink_locked(volume, dentry,
 							   &inode->target);
 	}
 	if (r == 0) {

@@ -59,8 +59,7 @@ int ops_fill_attr(struct fusefs *fusefs, struct inode *inode,
 	return 0;
 }
 
-void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs,
-		     struct inode *inode)
+void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs, struct inode *inode)
 {
 	struct fuse_entry_param entry = {
 		.ino = inode_nodeid(fusefs->volume, inode),
@@ -84,13 +83,13 @@ static void init(void *userdata, struct fuse_conn_info *connection)
 	 * changes the data. */
 	connection->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
 	/* Splicing costs more than it saves on requests of this size. */
-	connection->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ |
-					    FUSE_CAP_SPLICE_WRITE |
-					    FUSE_CAP_SPLICE_MOVE);
+	connection->want &=
+		~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+				FUSE_CAP_SPLICE_MOVE);
 	connection->want &= ~(unsigned int)FUSE_CAP_READDIRPLUS;
 	if (fusefs->config.cache == FUSEFS_CACHE_BACK)
-		connection->want |= connection->capable &
-				    FUSE_CAP_WRITEBACK_CACHE;
+		connection->want |=
+			connection->capable & FUSE_CAP_WRITEBACK_CACHE;
 	connection->max_write = 1 << 20;
 }
 

@@ -68,7 +68,8 @@ struct ops_handle {
 	struct inode *inode;
 	uint64_t incarnation;
 	int flags;
-	bool synced; /* the FSYNC that the kernel adds has been done */
+	uint32_t error_since; /* errseq.h; the inode's lock */
+	bool synced;	      /* the FSYNC that the kernel adds has been done */
 	struct listing *listing;
 };
 
@@ -100,8 +101,8 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup);
 void ops_forget_multi(fuse_req_t req, size_t count,
 		      struct fuse_forget_data *forgets);
-void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
-	       mode_t mode, dev_t rdev);
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       dev_t rdev);
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       mode_t mode);
 void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
@@ -130,8 +131,8 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t nodeid,
 
 void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 	      struct fuse_file_info *fi);
-void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
-	       size_t size, off_t offset, struct fuse_file_info *fi);
+void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
+	       off_t offset, struct fuse_file_info *fi);
 void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	       struct fuse_file_info *fi);
 void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
@@ -167,8 +168,8 @@ void ops_control_release(struct fuse_file_info *fi);
 void ops_control_read(fuse_req_t req, struct fuse_file_info *fi, size_t size,
 		      off_t offset);
 void ops_control_write(fuse_req_t req, struct fusefs *fusefs,
-		       struct fuse_file_info *fi, const char *data,
-		       size_t size, off_t offset);
+		       struct fuse_file_info *fi, const char *data, size_t size,
+		       off_t offset);
 void ops_control_readdir(fuse_req_t req, size_t size, off_t offset);
 int ops_control_start(struct fusefs *fusefs);
 void ops_control_stop(struct fusefs *fusefs);

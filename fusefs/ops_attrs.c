@@ -9,6 +9,7 @@
 #include "fusefs/ops.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
+#include "fusefs/wire.h"
 #include "fusefs/xattrs.h"
 
 static void reply_attr(fuse_req_t req, struct fusefs *fusefs,
@@ -65,6 +66,9 @@ static int change(struct fusefs *fusefs, struct inode *inode,
 	int r = -ops_fill_attr(fusefs, inode, &st);
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
 		r = data_truncate(fusefs->volume, inode, attr->st_size);
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
+		r = attrs_clear_privileges(fusefs->volume, inode,
+					   wire_clears_set_id());
 	int set = translate(attr, to_set, &st);
 	if (r == 0 && set != 0)
 		r = attrs_set(fusefs->volume, inode, set, &st);
@@ -120,8 +124,8 @@ void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_xattr(fusefs, nodeid);
 	if (r == 0)
-		r = xattrs_set(fusefs->volume, ops_inode(fusefs, nodeid),
-			       name, value, size, flags);
+		r = xattrs_set(fusefs->volume, ops_inode(fusefs, nodeid), name,
+			       value, size, flags);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }

@@ -124,9 +124,9 @@ void ops_control_read(fuse_req_t req, struct fuse_file_info *fi, size_t size,
 	char *buffer = malloc(size);
 	ssize_t n = -ENOMEM;
 	if (buffer != NULL)
-		n = handle_of(fi) == NULL ? 0 :
-					    control_read(handle_of(fi), buffer,
-							 size, offset);
+		n = handle_of(fi) == NULL
+			    ? 0
+			    : control_read(handle_of(fi), buffer, size, offset);
 	if (n < 0)
 		fuse_reply_err(req, (int)-n);
 	else
@@ -144,15 +144,15 @@ static void reply_written(fuse_req_t req, ssize_t n)
 
 /* A line behind the first byte is the rest of one that was too long. */
 void ops_control_write(fuse_req_t req, struct fusefs *fusefs,
-		       struct fuse_file_info *fi, const char *data,
-		       size_t size, off_t offset)
+		       struct fuse_file_info *fi, const char *data, size_t size,
+		       off_t offset)
 {
 	(void)offset; /* echo >> and a second write begin a new line */
 	struct control_handle *handle = handle_of(fi);
 	if (handle == NULL || !control_write_blocks(handle)) {
-		reply_written(req, handle == NULL ?
-					   (ssize_t)size :
-					   control_write(handle, data, size));
+		reply_written(req, handle == NULL
+					   ? (ssize_t)size
+					   : control_write(handle, data, size));
 		return;
 	}
 	if (size > CONTROL_LINE_MAX)
@@ -202,8 +202,7 @@ static struct job *next_job(struct fusefs *fusefs)
 	struct job *job = NULL;
 	pthread_mutex_lock(&fusefs->control_lock);
 	while (list_empty(&fusefs->control_jobs) && !fusefs->control_stop)
-		pthread_cond_wait(&fusefs->control_wake,
-				  &fusefs->control_lock);
+		pthread_cond_wait(&fusefs->control_wake, &fusefs->control_lock);
 	if (!list_empty(&fusefs->control_jobs)) {
 		job = list_entry(fusefs->control_jobs.next, struct job, link);
 		list_remove(&job->link);
@@ -217,8 +216,8 @@ static void *run(void *user)
 	struct fusefs *fusefs = user;
 	struct job *job;
 	while ((job = next_job(fusefs)) != NULL) {
-		reply_written(job->req, control_write(job->handle, job->data,
-						      job->size));
+		reply_written(job->req,
+			      control_write(job->handle, job->data, job->size));
 		free(job);
 	}
 	return NULL;

@@ -5,14 +5,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fusefs/attrs.h"
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
+#include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
 #include "fusefs/space.h"
 #include "fusefs/volume.h"
+#include "fusefs/wire.h"
 
 /* A commit of more than this lets another thread take requests meanwhile. */
 #define LONG_COMMIT_BYTES (1 << 20)
@@ -31,8 +34,8 @@ void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 	char *buffer = NULL;
 	if (n == 0) {
 		buffer = malloc(size);
-		n = buffer == NULL ? -ENOMEM :
-				     data_read(fusefs->volume,
+		n = buffer == NULL ? -ENOMEM
+				   : data_read(fusefs->volume,
 					       ops_inode(fusefs, nodeid),
 					       buffer, size, offset);
 	}
@@ -47,8 +50,8 @@ void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 static bool is_long(struct volume *volume, struct inode *inode)
 {
 	pthread_rwlock_rdlock(&inode->lock);
-	int64_t dirty = inode->extents != NULL ? inode->extents->dirty_bytes :
-						 0;
+	int64_t dirty =
+		inode->extents != NULL ? inode->extents->dirty_bytes : 0;
 	pthread_rwlock_unlock(&inode->lock);
 	pthread_mutex_lock(&volume->journal.lock);
 	uint64_t records = volume->journal.count;
@@ -56,12 +59,19 @@ static bool is_long(struct volume *volume, struct inode *inode)
 	return dirty > LONG_COMMIT_BYTES || records > LONG_COMMIT_RECORDS;
 }
 
-static int sync_inode(struct fusefs *fusefs, struct inode *inode,
-		      bool datasync, const struct commit_range *range)
+/* The handle is told of its own failure here, and of earlier ones. */
+static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
+		       bool datasync, const struct commit_range *range)
 {
+	struct ops_handle *handle = ops_handle_of(fi);
+	struct inode *inode = handle->inode;
 	if (is_long(fusefs->volume, inode))
 		loop_step_aside(fusefs->loop);
-	return commit_sync(fusefs->volume, inode, datasync, range);
+	int r = commit_sync(fusefs->volume, inode, datasync, range);
+	pthread_rwlock_wrlock(&inode->lock);
+	int told = errseq_check(&inode->write_error, &handle->error_since);
+	pthread_rwlock_unlock(&inode->lock);
+	return r < 0 ? r : told;
 }
 
 /* What an O_DIRECT or O_(D)SYNC write owes before it returns. */
@@ -75,9 +85,9 @@ static int settle_write(struct fusefs *fusefs, struct inode *inode,
 	if (r < 0 || !(fi->flags & O_DSYNC))
 		return r;
 	bool datasync = (fi->flags & O_SYNC) != O_SYNC;
-	r = sync_inode(fusefs, inode, datasync, range);
-	bool follows = fi->flags & O_DIRECT ? fusefs->probe.direct :
-					      fusefs->probe.buffered;
+	r = sync_handle(fusefs, fi, datasync, range);
+	bool follows = fi->flags & O_DIRECT ? fusefs->probe.direct
+					    : fusefs->probe.buffered;
 	if (r == 0 && follows)
 		ops_handle_of(fi)->synced = true;
 	return r;
@@ -88,6 +98,9 @@ static int write_inode(struct fusefs *fusefs, struct inode *inode,
 		       struct fuse_file_info *fi)
 {
 	int r = data_write(fusefs->volume, inode, write);
+	if (r == 0 && (wire_clears_set_id() || inode->has_capability))
+		r = attrs_clear_privileges(fusefs->volume, inode,
+					   wire_clears_set_id());
 	if (r < 0 || fi->writepage)
 		return r;
 	const struct commit_range range = {
@@ -97,8 +110,8 @@ static int write_inode(struct fusefs *fusefs, struct inode *inode,
 	return settle_write(fusefs, inode, fi, &range);
 }
 
-void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
-	       size_t size, off_t offset, struct fuse_file_info *fi)
+void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
+	       off_t offset, struct fuse_file_info *fi)
 {
 	struct fusefs *fusefs = ops_enter(req);
 	if (ops_is_control(nodeid)) {
@@ -137,8 +150,7 @@ void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	bool done = handle->synced;
 	handle->synced = false;
 	if (r == 0 && !done)
-		r = sync_inode(fusefs, ops_inode(fusefs, nodeid), datasync,
-			       NULL);
+		r = sync_handle(fusefs, fi, datasync, NULL);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }
@@ -151,8 +163,7 @@ void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	if (!ops_is_control(nodeid))
 		r = -ops_check_handle(fusefs, fi);
 	if (r == 0 && !ops_is_control(nodeid))
-		r = sync_inode(fusefs, ops_inode(fusefs, nodeid), datasync,
-			       NULL);
+		r = sync_handle(fusefs, fi, datasync, NULL);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }
@@ -161,8 +172,7 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset,
 		   off_t length, struct fuse_file_info *fi)
 {
 	struct fusefs *fusefs = ops_enter(req);
-	int r = ops_is_control(nodeid) ? -EPERM :
-					 -ops_check_handle(fusefs, fi);
+	int r = ops_is_control(nodeid) ? -EPERM : -ops_check_handle(fusefs, fi);
 	if (r == 0)
 		r = space_allocate(fusefs->volume, ops_inode(fusefs, nodeid),
 				   mode, offset, length);

@@ -28,8 +28,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		ops_reply_entry(req, fusefs, inode);
 	} else if (r == -ENOENT) {
 		/* Remembered too: a program that looks often costs nothing. */
-		struct fuse_entry_param none = {
-			.entry_timeout = OPS_TIMEOUT_S};
+		struct fuse_entry_param none = {.entry_timeout = OPS_TIMEOUT_S};
 		fuse_reply_entry(req, &none);
 	} else {
 		fuse_reply_err(req, -r);
@@ -91,8 +90,8 @@ static void create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	ops_leave(fusefs);
 }
 
-void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
-	       mode_t mode, dev_t rdev)
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       dev_t rdev)
 {
 	struct names_new what = {.mode = mode, .rdev = rdev};
 	/* The store could not make it at the commit, which is too late. */
@@ -103,8 +102,7 @@ void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 	create(req, parent, name, &what);
 }
 
-void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
-	       mode_t mode)
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct names_new what = {.mode = S_IFDIR | (mode & 07777)};
 	create(req, parent, name, &what);
@@ -142,8 +140,8 @@ void ops_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent,
 		r = -EPERM;
 	struct inode *inode = ops_inode(fusefs, nodeid);
 	if (r == 0)
-		r = names_link(fusefs->volume, inode,
-			       ops_inode(fusefs, parent), name);
+		r = names_link(fusefs->volume, inode, ops_inode(fusefs, parent),
+			       name);
 	if (r == 0)
 		ops_reply_entry(req, fusefs, inode);
 	else
@@ -174,8 +172,7 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		fuse_ino_t new_parent, const char *new_name,
-		unsigned int flags)
+		fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_name(fusefs, parent, name);

@@ -5,16 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fusefs/attrs.h"
 #include "fusefs/data.h"
+#include "fusefs/errseq.h"
 #include "fusefs/inode.h"
 #include "fusefs/listing.h"
-#include "fusefs/loop.h"
 #include "fusefs/names.h"
 #include "fusefs/ops.h"
 #include "fusefs/volume.h"
+#include "fusefs/wire.h"
 
-static struct ops_handle *new_handle(struct fusefs *fusefs,
-				     struct inode *inode, int flags)
+static struct ops_handle *new_handle(struct fusefs *fusefs, struct inode *inode,
+				     int flags)
 {
 	struct ops_handle *handle = calloc(1, sizeof(*handle));
 	if (handle == NULL)
@@ -22,6 +24,9 @@ static struct ops_handle *new_handle(struct fusefs *fusefs,
 	handle->inode = inode;
 	handle->flags = flags;
 	handle->incarnation = fusefs->volume->incarnation;
+	pthread_rwlock_rdlock(&inode->lock);
+	handle->error_since = errseq_sample(inode->write_error);
+	pthread_rwlock_unlock(&inode->lock);
 	pthread_mutex_lock(&fusefs->volume->lock);
 	if (inode->open_count++ == 0)
 		list_append(&fusefs->volume->open, &inode->open_link);
@@ -57,10 +62,15 @@ static int open_inode(struct fusefs *fusefs, struct inode *inode,
 	int r = -ops_check_inode(fusefs, inode);
 	if (r == 0 && fi->flags & O_TRUNC)
 		r = data_truncate(fusefs->volume, inode, 0);
+	if (r == 0 && fi->flags & O_TRUNC)
+		r = attrs_clear_privileges(fusefs->volume, inode,
+					   wire_clears_set_id());
 	if (r < 0)
 		return r;
-	if ((fi->flags & O_ACCMODE) != O_RDONLY)
+	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
 		data_learn_blocks(fusefs->volume, inode);
+		attrs_learn_capability(fusefs->volume, inode);
+	}
 	struct ops_handle *handle = new_handle(fusefs, inode, fi->flags);
 	if (handle == NULL)
 		return -ENOMEM;
@@ -132,7 +142,7 @@ void ops_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		mode_t mode, struct fuse_file_info *fi)
 {
-	if (loop_is_tmpfile()) {
+	if (wire_is_tmpfile()) {
 		ops_tmpfile(req, parent, mode, fi);
 		return;
 	}
@@ -221,8 +231,8 @@ static size_t add_entries(fuse_req_t req, struct ops_handle *handle,
 				  .st_mode = S_IFDIR};
 		const char *name = offset == 0 ? "." : "..";
 		if (offset >= 2) {
-			struct listing_entry entry = listing_at(
-				handle->listing, (size_t)offset - 2);
+			struct listing_entry entry =
+				listing_at(handle->listing, (size_t)offset - 2);
 			name = entry.name;
 			st.st_ino = entry.number;
 			st.st_mode = entry.type;
@@ -266,8 +276,8 @@ void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		r = ENOMEM;
 	if (r == 0)
 		fuse_reply_buf(req, buffer,
-			       add_entries(req, ops_handle_of(fi), buffer,
-					   size, offset));
+			       add_entries(req, ops_handle_of(fi), buffer, size,
+					   offset));
 	else
 		fuse_reply_err(req, r);
 	free(buffer);

@@ -36,8 +36,8 @@ static const char *what_of(const struct record *record)
 	case RECORD_ATTRIBUTES:
 		return "mode or owner changed";
 	case RECORD_XATTR:
-		return record->xattr.value != NULL ? "xattr set" :
-						     "xattr removed";
+		return record->xattr.value != NULL ? "xattr set"
+						   : "xattr removed";
 	case RECORD_SIZE:
 		return "size changed";
 	case RECORD_DATA:
@@ -186,8 +186,7 @@ static int report_inode(struct walk *walk, struct inode *inode)
 static int report_records(struct walk *walk, struct list *records, bool dropped)
 {
 	int r = 0;
-	list_for_each(node, following, records)
-	{
+	list_for_each(node, following, records) {
 		r = report_record(walk, list_entry(node, struct record, link),
 				  dropped);
 		if (r != 0)
@@ -203,10 +202,8 @@ static int report_dirty(struct walk *walk)
 	/* The inode's lock comes before times_lock, so the list cannot be
 	 * walked under it: by index of all inodes, which the volume's lock
 	 * keeps. */
-	list_for_each(node, following, &volume->all)
-	{
-		struct inode *inode =
-			list_entry(node, struct inode, all_link);
+	list_for_each(node, following, &volume->all) {
+		struct inode *inode = list_entry(node, struct inode, all_link);
 		pthread_rwlock_rdlock(&inode->lock);
 		bool any = inode->extents != NULL && !inode->dead;
 		pthread_rwlock_unlock(&inode->lock);
@@ -263,12 +260,11 @@ static void sum_inode(struct inode *inode, struct risk_totals *totals)
 static uint64_t sum_pieces(const struct list *records)
 {
 	uint64_t bytes = 0;
-	list_for_each(node, following, records)
-	{
+	list_for_each(node, following, records) {
 		const struct record *record =
 			list_entry(node, struct record, link);
-		for (size_t i = 0; record->kind == RECORD_DATA &&
-				   i < record->pieces.count;
+		for (size_t i = 0;
+		     record->kind == RECORD_DATA && i < record->pieces.count;
 		     i++)
 			bytes += (uint64_t)record->pieces.list[i].length_bytes;
 	}

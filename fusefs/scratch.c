@@ -90,7 +90,8 @@ static size_t add_chunk(struct scratch *scratch)
 	    scratch->count > 0)
 		return NO_CHUNK;
 	if (scratch->count == scratch->capacity) {
-		size_t capacity = scratch->capacity ? scratch->capacity * 2 : 16;
+		size_t capacity =
+			scratch->capacity ? scratch->capacity * 2 : 16;
 		struct chunk *chunks = reallocarray(scratch->chunks, capacity,
 						    sizeof(*chunks));
 		if (chunks == NULL)
@@ -175,9 +176,9 @@ static int alloc_locked(struct scratch *scratch, uint32_t want,
 			units = find_run(chunk, want, &at);
 		if (units > 0) {
 			take_units(scratch, chunk, at, units);
-			*ret_offset = (uint64_t)scratch->current *
-					      SCRATCH_CHUNK +
-				      (uint64_t)at * SCRATCH_UNIT;
+			*ret_offset =
+				(uint64_t)scratch->current * SCRATCH_CHUNK +
+				(uint64_t)at * SCRATCH_UNIT;
 			*ret_units = units;
 			return 0;
 		}
@@ -209,7 +210,8 @@ size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
 		      size_t want_bytes)
 {
 	uint64_t last = end_offset - 1;
-	size_t slack = (SCRATCH_UNIT - end_offset % SCRATCH_UNIT) % SCRATCH_UNIT;
+	size_t slack =
+		(SCRATCH_UNIT - end_offset % SCRATCH_UNIT) % SCRATCH_UNIT;
 	pthread_mutex_lock(&scratch->lock);
 	struct chunk *chunk = &scratch->chunks[last / SCRATCH_CHUNK];
 	uint32_t unit = (uint32_t)(last % SCRATCH_CHUNK / SCRATCH_UNIT);
@@ -245,8 +247,7 @@ static void release_chunk(struct scratch *scratch, size_t index)
 	chunk->cursor = 0;
 	/* Gives the disk space back; where it is not supported the file just
 	 * stays as large as it once was. */
-	(void)fallocate(scratch->fd,
-			FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	(void)fallocate(scratch->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			(off_t)index * SCRATCH_CHUNK, SCRATCH_CHUNK);
 }
 
@@ -307,8 +308,8 @@ int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
 			continue;
 		if (n < 0)
 			/* Quotas and file size limits are a full disk too. */
-			return errno == EDQUOT || errno == EFBIG ? -ENOSPC :
-								   -errno;
+			return errno == EDQUOT || errno == EFBIG ? -ENOSPC
+								 : -errno;
 		from += n;
 		offset += (uint64_t)n;
 		bytes -= (size_t)n;

@@ -140,8 +140,7 @@ static int take_over(struct scratch *scratch, struct extents *from,
 
 static int put_zeros(const struct request *request, int64_t from, int64_t to)
 {
-	struct extents *extents = data_extents(request->volume,
-					       request->inode);
+	struct extents *extents = data_extents(request->volume, request->inode);
 	if (extents == NULL)
 		return -ENOMEM;
 	struct extent_what what = {.source = EXTENT_ZERO,

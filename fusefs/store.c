@@ -119,6 +119,12 @@ int store_root_stat(struct store *store, struct stat *ret_st)
 	return fstat(store->root_fd, ret_st) < 0 ? -errno : 0;
 }
 
+int store_dup_root(struct store *store)
+{
+	int fd = fcntl(store->root_fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 int store_statvfs(struct store *store, struct statvfs *ret_st)
 {
 	return fstatvfs(store->root_fd, ret_st) < 0 ? -errno : 0;
@@ -148,8 +154,7 @@ static void evict_fd(struct store *store, const struct inode *keep)
 {
 	if (store->fd_count < store->fd_limit)
 		return;
-	list_for_each(node, following, &store->fds)
-	{
+	list_for_each(node, following, &store->fds) {
 		struct inode *inode = list_entry(node, struct inode, fd_link);
 		if (inode == keep || inode->fd_users > 0 ||
 		    list_empty(&inode->durable))
@@ -194,7 +199,7 @@ void store_forget_fd(struct store *store, struct inode *inode)
 /* Opens what only its owner's permission bits forbid: we own the store, the
  * mode is the program's business. The bits are lent for the moment of opening
  * and given back; a crash of ours in between leaves them wider. */
-static int open_as_owner(int dirfd, const char *name, int flags)
+int store_open_owned(int dirfd, const char *name, int flags)
 {
 	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 || errno != EACCES)
@@ -242,8 +247,8 @@ static int missing_ancestors(struct volume *volume, struct inode *directory,
 
 static int parent_fd(struct volume *volume, struct inode *directory)
 {
-	return directory == volume->root ? volume->store->root_fd :
-					   directory->fd;
+	return directory == volume->root ? volume->store->root_fd
+					 : directory->fd;
 }
 
 int store_directory_locked(struct volume *volume, struct inode *directory)
@@ -259,8 +264,8 @@ int store_directory_locked(struct volume *volume, struct inode *directory)
 		struct inode *inode = chain[--count];
 		struct dentry *dentry = dentry_durable_of(inode);
 		/* Just opened or just used, so not the oldest: it is there. */
-		int fd = open_as_owner(parent_fd(volume, dentry->directory),
-				       dentry->name, O_RDONLY | O_DIRECTORY);
+		int fd = store_open_owned(parent_fd(volume, dentry->directory),
+					  dentry->name, O_RDONLY | O_DIRECTORY);
 		if (fd < 0)
 			r = fd;
 		else
@@ -296,10 +301,11 @@ static int open_file_locked(struct volume *volume, struct inode *inode,
 	if (dirfd < 0)
 		return dirfd;
 	*ret_writable = true;
-	int fd = open_as_owner(dirfd, dentry->name, O_RDWR | O_NONBLOCK);
+	int fd = store_open_owned(dirfd, dentry->name, O_RDWR | O_NONBLOCK);
 	if (fd < 0 && !writable) {
 		*ret_writable = false;
-		fd = open_as_owner(dirfd, dentry->name, O_RDONLY | O_NONBLOCK);
+		fd = store_open_owned(dirfd, dentry->name,
+				      O_RDONLY | O_NONBLOCK);
 	}
 	return fd;
 }

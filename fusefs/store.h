@@ -35,6 +35,12 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 void store_close(struct store *store);
 int store_root_stat(struct store *store, struct stat *ret_st);
 int store_statvfs(struct store *store, struct statvfs *ret_st);
+/* A number for all that the store holds: see store_digest.c. Reads everything;
+ * nothing may change meanwhile. */
+int store_digest(struct store *store, uint64_t *ret_digest);
+int store_dup_root(struct store *store);
+/* openat(2) of something that we own, whatever its mode says. */
+int store_open_owned(int dirfd, const char *name, int flags);
 /* Waits for the store's own disk if it was opened with sync. */
 int store_barrier(struct store *store);
 
@@ -92,8 +98,7 @@ ssize_t store_list_xattr_locked(struct volume *volume, struct inode *inode,
 /* Steps on the data of an open descriptor. */
 int store_write(int fd, const void *data, size_t size_bytes,
 		int64_t offset_bytes);
-ssize_t store_read(int fd, void *data, size_t size_bytes,
-		   int64_t offset_bytes);
+ssize_t store_read(int fd, void *data, size_t size_bytes, int64_t offset_bytes);
 int store_truncate(int fd, int64_t size_bytes);
 int store_set_file_times(int fd, const struct timespec times[2]);
 int store_file_stat(int fd, struct stat *ret_st);

@@ -62,7 +62,7 @@ static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 		int *ret_fd)
 {
 	*ret_fd = -1;
-	if (S_ISREG(inode->mode)) {
+	if (inode_is_regular(inode)) {
 		*ret_fd = openat(dirfd, to->name,
 				 O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW |
 					 O_CLOEXEC,
@@ -70,13 +70,12 @@ static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 		return *ret_fd < 0 ? -errno : 0;
 	}
 	int r;
-	if (S_ISDIR(inode->mode))
+	if (inode_is_directory(inode))
 		r = mkdirat(dirfd, to->name, 0700);
-	else if (S_ISLNK(inode->mode))
+	else if (S_ISLNK(inode->type))
 		r = symlinkat(inode->target, dirfd, to->name);
 	else
-		r = mknodat(dirfd, to->name, (inode->mode & S_IFMT) | 0600,
-			    inode->rdev);
+		r = mknodat(dirfd, to->name, inode->type | 0600, inode->rdev);
 	return r < 0 ? -errno : 0;
 }
 
@@ -150,7 +149,7 @@ static int keep_orphan(struct volume *volume, struct dentry *dentry)
 	struct inode *inode = dentry->durable;
 	bool last = inode->durable.next == &dentry->durable_link &&
 		    dentry->durable_link.next == &inode->durable;
-	if (!last || !S_ISREG(inode->mode) || inode->dead ||
+	if (!last || !inode_is_regular(inode) || inode->dead ||
 	    (inode->nlookup == 0 && inode->open_count == 0 &&
 	     inode->nlink == 0))
 		return 0;
@@ -261,7 +260,7 @@ int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
 	    fchownat(at.dirfd, name, uid, gid, flags) < 0)
 		return -errno;
-	if (!(attributes->set & RECORD_MODE) || S_ISLNK(inode->mode))
+	if (!(attributes->set & RECORD_MODE) || S_ISLNK(inode->type))
 		return 0;
 	mode_t mode = attributes->mode & 07777;
 	if (at.name == NULL)
@@ -272,7 +271,7 @@ int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 int store_set_times_locked(struct volume *volume, struct inode *inode,
 			   const struct timespec times[2])
 {
-	if (inode->fd >= 0 && S_ISREG(inode->mode))
+	if (inode->fd >= 0 && inode_is_regular(inode))
 		return futimens(inode->fd, times) < 0 ? -errno : 0;
 	struct place at;
 	int r = place_of(volume, inode, &at);
@@ -295,8 +294,8 @@ static int proc_path(struct volume *volume, struct inode *inode, int *ret_fd,
 	if (r < 0)
 		return r;
 	int fd = at.name != NULL ? openat(at.dirfd, at.name,
-					  O_PATH | O_NOFOLLOW | O_CLOEXEC) :
-				   fcntl(at.dirfd, F_DUPFD_CLOEXEC, 0);
+					  O_PATH | O_NOFOLLOW | O_CLOEXEC)
+				 : fcntl(at.dirfd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	snprintf(path, size, "/proc/self/fd/%d", fd);

@@ -137,11 +137,9 @@ static int evict_all(struct volume *volume, uint64_t **ret_nodes,
 	uint64_t *nodes = calloc(volume->inode_count, sizeof(*nodes));
 	size_t count = 0;
 	*ret_bytes = 0;
-	list_for_each(node, following, &volume->all)
-	{
-		struct inode *inode =
-			list_entry(node, struct inode, all_link);
-		if (nodes == NULL || !S_ISREG(inode->mode) || inode->dead)
+	list_for_each(node, following, &volume->all) {
+		struct inode *inode = list_entry(node, struct inode, all_link);
+		if (nodes == NULL || !inode_is_regular(inode) || inode->dead)
 			continue;
 		*ret_bytes += evict_inode(volume, inode);
 		if (inode->nlookup > 0)

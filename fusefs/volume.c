@@ -63,8 +63,7 @@ static int make_root(struct volume *volume)
 	return 0;
 }
 
-static int open_parts(struct volume *volume,
-		      const struct volume_config *config,
+static int open_parts(struct volume *volume, const struct volume_config *config,
 		      struct errmsg *reterr_why)
 {
 	volume->profile = profile_find(config->profile);
@@ -80,8 +79,8 @@ static int open_parts(struct volume *volume,
 			       &volume->store, reterr_why);
 	if (r == 0)
 		r = scratch_open(config->scratch_directory,
-				 config->scratch_limit_bytes,
-				 &volume->scratch, reterr_why);
+				 config->scratch_limit_bytes, &volume->scratch,
+				 reterr_why);
 	return r < 0 ? r : make_root(volume);
 }
 
@@ -97,6 +96,7 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	list_init(&volume->dirty);
 	list_init(&volume->open);
 	list_init(&volume->all);
+	list_init(&volume->reap);
 	volume->events = events;
 	volume->incarnation = 1;
 	volume->next_number = INODE_NUMBER_BASE;
@@ -121,8 +121,8 @@ static void free_tables(struct volume *volume)
 			(void)directory; /* freed below, with all others */
 		}
 	while (!list_empty(&volume->all)) {
-		struct inode *inode = list_entry(volume->all.next,
-						 struct inode, all_link);
+		struct inode *inode =
+			list_entry(volume->all.next, struct inode, all_link);
 		inode_destroy(volume, inode);
 	}
 	free(volume->inodes);
@@ -132,8 +132,8 @@ static void free_tables(struct volume *volume)
 static void forget_records(struct volume *volume, struct list *records)
 {
 	while (!list_empty(records))
-		journal_settle_locked(volume, list_entry(records->next,
-							 struct record, link));
+		journal_settle_locked(
+			volume, list_entry(records->next, struct record, link));
 }
 
 void volume_close(struct volume *volume)
@@ -168,8 +168,8 @@ static void log_mode(struct volume *volume, enum mode_kind kind)
 enum mode_kind volume_mode(struct volume *volume)
 {
 	pthread_mutex_lock(&volume->mode_lock);
-	enum mode_kind kind = mode_at(&volume->mode,
-				      monotonic_ms() - volume->mode_since_ms);
+	enum mode_kind kind =
+		mode_at(&volume->mode, monotonic_ms() - volume->mode_since_ms);
 	log_mode(volume, kind);
 	pthread_mutex_unlock(&volume->mode_lock);
 	return kind;

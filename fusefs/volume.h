@@ -64,13 +64,14 @@ struct volume {
 	uint64_t next_number;
 
 	struct list all;   /* every inode; lock */
+	struct list reap;  /* inodes about to be freed; lock */
 	struct list times; /* inodes whose times are not durable */
 	struct list dirty; /* inodes with extents */
 	struct list open;  /* inodes with open handles; lock */
 
 	pthread_mutex_t mode_lock; /* guards mode and mode_since_ms */
 	struct mode mode;
-	int64_t mode_since_ms; /* CLOCK_MONOTONIC */
+	int64_t mode_since_ms;	  /* CLOCK_MONOTONIC */
 	enum mode_kind mode_seen; /* the last one that was logged */
 
 	_Atomic uint64_t incarnation; /* changes only with the gate closed */

@@ -52,8 +52,7 @@ static struct entry *find(const struct inode *inode, const char *name)
 {
 	if (inode->xattrs == NULL)
 		return NULL;
-	list_for_each(node, following, &inode->xattrs->entries)
-	{
+	list_for_each(node, following, &inode->xattrs->entries) {
 		struct entry *entry = list_entry(node, struct entry, link);
 		if (strcmp(entry->name, name) == 0)
 			return entry;
@@ -125,8 +124,8 @@ static ssize_t get_locked(struct volume *volume, struct inode *inode,
 	return (ssize_t)entry->size;
 }
 
-ssize_t xattrs_get(struct volume *volume, struct inode *inode,
-		   const char *name, void *value, size_t size)
+ssize_t xattrs_get(struct volume *volume, struct inode *inode, const char *name,
+		   void *value, size_t size)
 {
 	int r = check_name(name);
 	if (r < 0)
@@ -140,8 +139,7 @@ ssize_t xattrs_get(struct volume *volume, struct inode *inode,
 static struct record *record_of(struct volume *volume, struct inode *inode,
 				const struct entry *entry)
 {
-	struct record *record =
-		journal_record_new(volume, RECORD_XATTR, inode);
+	struct record *record = journal_record_new(volume, RECORD_XATTR, inode);
 	if (record == NULL)
 		return NULL;
 	record->xattr.name = strdup(entry->name);
@@ -178,6 +176,8 @@ static int change_locked(struct volume *volume, struct inode *inode,
 		free(entry->value);
 		entry->value = value;
 		entry->size = size;
+		if (value != NULL && strcmp(name, "security.capability") == 0)
+			inode->has_capability = true;
 		if (record != NULL) {
 			journal_append(&volume->journal, record);
 			entry->pending++;
@@ -269,8 +269,7 @@ static ssize_t list_locked(struct volume *volume, struct inode *inode,
 			r = append_name(list, &used, stored + at);
 	if (inode->xattrs == NULL || r < 0)
 		return r < 0 ? r : (ssize_t)used;
-	list_for_each(node, following, &inode->xattrs->entries)
-	{
+	list_for_each(node, following, &inode->xattrs->entries) {
 		struct entry *entry = list_entry(node, struct entry, link);
 		if (entry->value != NULL && r == 0)
 			r = append_name(list, &used, entry->name);
@@ -311,8 +310,7 @@ int xattrs_record_all(struct volume *volume, struct inode *inode)
 {
 	if (inode->xattrs == NULL)
 		return 0;
-	list_for_each(node, following, &inode->xattrs->entries)
-	{
+	list_for_each(node, following, &inode->xattrs->entries) {
 		struct entry *entry = list_entry(node, struct entry, link);
 		if (entry->value == NULL)
 			continue;

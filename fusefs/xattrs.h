@@ -19,10 +19,9 @@ void xattrs_free(struct xattrs *xattrs);
 /* setxattr(2), removexattr(2) (value NULL), getxattr(2), listxattr(2). */
 int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
 	       const void *value, size_t size, int flags);
-int xattrs_remove(struct volume *volume, struct inode *inode,
-		  const char *name);
-ssize_t xattrs_get(struct volume *volume, struct inode *inode,
-		   const char *name, void *value, size_t size);
+int xattrs_remove(struct volume *volume, struct inode *inode, const char *name);
+ssize_t xattrs_get(struct volume *volume, struct inode *inode, const char *name,
+		   void *value, size_t size);
 ssize_t xattrs_list(struct volume *volume, struct inode *inode, char *list,
 		    size_t size);
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Counts the results of one `meson test` run for tools/check.
 
-    count_results.py BUILD LOGBASE SKIPS TOTALS
+    count_results.py BUILD LOGBASE SKIPS TOTALS WHO
 
 reads meson's testlog of the run, prints what failed with its log, every skip
-that SKIPS does not announce, and adds `passed failed skipped` as a line to
+that SKIPS does not announce for WHO (root or user), and adds `passed failed skipped` as a line to
 TOTALS. The points of a TAP test count one by one. A test that fails as a whole,
 with all of its points well (a crash at the end, too few points), counts as one
 failure more."""
@@ -23,16 +23,17 @@ POINT = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*?)\s*"
                    r"(?:#\s*(SKIP|TO" r"DO)\S*\s*(.*))?$", re.I)
 
 
-def read_skips(path):
+def read_skips(path, who):
     skips = []
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip() or line.startswith("#"):
                 continue
-            fields = line.split(None, 1)
-            if len(fields) < 2:
-                sys.exit(f"{path}:{number}: a skip without a reason")
-            skips.append(fields[0])
+            fields = line.split(None, 2)
+            if len(fields) < 3 or fields[0] not in ("any", "root", "user"):
+                sys.exit(f"{path}:{number}: not of the form WHO NAME REASON")
+            if fields[0] in ("any", who):
+                skips.append(fields[1])
     return skips
 
 
@@ -116,9 +117,9 @@ def show(name, output):
 
 
 def main():
-    build, logbase, skips, totals = sys.argv[1:]
+    build, logbase, skips, totals, who = sys.argv[1:]
     known = read_tests(build)
-    run = Run(read_skips(skips))
+    run = Run(read_skips(skips, who))
     log = os.path.join(build, "meson-logs", logbase + ".json")
     if os.path.exists(log):
         with open(log, encoding="utf-8", errors="replace") as file:

@@ -24,13 +24,21 @@
 /* From a request to end to SIGKILL. */
 #define GRACE_MS 5000
 
+/* A caller that has us ignore a signal, as nohup(1) does, means it; but what
+ * is blocked would arrive all the same. */
 static void watched_signals(sigset_t *set)
 {
+	static const int enders[] = {SIGHUP, SIGINT, SIGTERM};
+
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
+	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++) {
+		struct sigaction action;
+
+		if (sigaction(enders[i], NULL, &action) == 0 &&
+		    action.sa_handler != SIG_IGN)
+			sigaddset(set, enders[i]);
+	}
 }
 
 int child_prepare(void)

@@ -166,15 +166,20 @@ static int unknown_option(const struct cmd *cmd, const char *word)
 	char name[NEAREST_WORD_MAX + 2];
 	char hint[NEAREST_HINT_MAX];
 	struct nearest nearest;
+	size_t begun = 0; /* how many options begin so */
 
 	if (optopt > 0 && optopt < GETOPT_FIRST)
 		return cmd_usage(cmd, "unknown option '-%c'", optopt);
 	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="),
 		       word + 2);
 	nearest_init(&nearest, name);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		nearest_offer(&nearest, option_at(cmd, i)->name);
-	return cmd_usage(cmd, "unknown or ambiguous option '%.80s'%s", word,
+		begun += strncmp(option_at(cmd, i)->name, name, strlen(name)) ==
+			 0;
+	}
+	return cmd_usage(cmd, "%s option '%.80s'%s",
+			 begun > 1 ? "ambiguous" : "unknown", word,
 			 nearest_hint(&nearest, hint));
 }
 

@@ -7,7 +7,9 @@
 static const struct cmd_option options[] = {
 	CMD_OPTION_CONTROL,
 	{"keep", 0, "none|all",
-	 "what survives of all that was not durable: none (the default) or all"},
+	 "what survives of the rest: none (the default) or all"},
+	{"digest", 0, NULL,
+	 "add a number for all that survived: equal trees, equal numbers"},
 	{0},
 };
 
@@ -19,6 +21,8 @@ static int run(const struct cmd_args *args)
 
 	text_init(&line);
 	text_printf(&line, "crash");
+	if (cmd_has(args, "digest"))
+		text_printf(&line, " digest=yes");
 	if (request_append(&line, "keep", cmd_value(args, "keep"), &why) < 0)
 		status = cmd_usage(args->cmd, "%s", why.text);
 	else
@@ -31,10 +35,11 @@ const struct cmd cmd_crash = {
 	.name = "crash",
 	.operands = "MOUNT",
 	.summary = "power fails and comes back",
-	.details = "Throws away what no sync has paid for, as a power failure "
-		   "does, and says what\nwas lost. The mount stays; files that "
-		   "were open answer EIO until opened anew.\nReturns when "
-		   "everybody sees the new image.\n",
+	.details =
+		"Throws away what no sync has paid for, as a power failure\n"
+		"does, and says what was lost. The mount stays; files that were\n"
+		"open answer EIO until opened anew. Returns when everybody sees\n"
+		"the new image.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -13,8 +13,9 @@ const struct cmd cmd_evict = {
 	.name = "evict",
 	.operands = "MOUNT",
 	.summary = "drop clean cached pages",
-	.details = "Drops clean cached pages, so that programs see what the "
-		   "disk has.\n",
+	.details =
+		"Drops clean cached pages, so that programs see what the disk\n"
+		"has.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -81,9 +81,10 @@ const struct cmd cmd_log = {
 	.name = "log",
 	.operands = "MOUNT",
 	.summary = "print the event log",
-	.details = "One JSON line for each mode switch, crash, lost commit, "
-		   "failed store operation\nand mark, so that our faults can "
-		   "be told from yours.\n",
+	.details =
+		"One JSON line for each mode switch, crash, lost commit, failed\n"
+		"store operation and mark, so that our faults can be told from\n"
+		"yours.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

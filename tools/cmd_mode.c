@@ -8,9 +8,9 @@
 
 #include "common/client.h"
 #include "common/errmsg.h"
+#include "common/fields.h"
 #include "common/log.h"
 #include "common/mode.h"
-#include "common/record.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/request.h"
@@ -54,18 +54,18 @@ static int run_named(const struct cmd_args *args)
 /* The mode in force, from the status. */
 static int print_mode(const struct cmd_args *args, char *status)
 {
-	struct record record;
+	struct fields record;
 	struct text text;
 	char *name;
 	char *value = NULL;
 
-	while (record_next(&status, &name, &value) && strcmp(name, "mode") != 0)
+	while (fields_next(&status, &name, &value) && strcmp(name, "mode") != 0)
 		;
 	text_init(&text);
 	if (args->json) {
-		record_begin(&record, &text, RECORD_JSON);
-		record_string(&record, "mode", value ? value : "");
-		record_end(&record);
+		fields_begin(&record, &text, FIELDS_JSON);
+		fields_string(&record, "mode", value ? value : "");
+		fields_end(&record);
 	} else {
 		text_printf(&text, "%s\n", value ? value : "");
 	}
@@ -122,9 +122,9 @@ const struct cmd cmd_mode = {
 	.operands = "MOUNT [MODE]",
 	.summary = "say or switch what the disk does",
 	.details =
-		"Without MODE, says which is in force. MODE is allow-writes, "
-		"drop-writes or\nerror-writes, and may be a line of the "
-		"control file: 'drop-writes for=3.2s'.\n",
+		"Without MODE, says which is in force. MODE is allow-writes,\n"
+		"drop-writes or error-writes, and may be a line of the control\n"
+		"file: 'drop-writes for=3.2s'.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 4,
@@ -135,8 +135,9 @@ const struct cmd cmd_mode_allow = {
 	.name = "allow-writes",
 	.operands = "MOUNT",
 	.summary = "commits arrive",
-	.details = "Ends drop-writes and error-writes. What was acknowledged "
-		   "while writes were\ndropped is not caught up.\n",
+	.details =
+		"Ends drop-writes and error-writes. What was acknowledged while\n"
+		"writes were dropped is not caught up.\n",
 	.options = control_only,
 	.operands_min = 1,
 	.operands_max = 1,
@@ -147,9 +148,9 @@ const struct cmd cmd_mode_drop = {
 	.name = "drop-writes",
 	.operands = "MOUNT",
 	.summary = "commits succeed and nothing arrives",
-	.details = "Every call succeeds, fsync too, and the disk keeps what it "
-		   "had: what is synced\nfrom now on is lost at the next "
-		   "crash.\n",
+	.details =
+		"Every call succeeds, fsync too, and the disk keeps what it\n"
+		"had: what is synced from now on is lost at the next crash.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -5,8 +5,8 @@
 
 #include "common/cleanup.h"
 #include "common/errmsg.h"
+#include "common/fields.h"
 #include "common/log.h"
-#include "common/record.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/daemon.h"
@@ -18,8 +18,7 @@ static const struct cmd_option options[] = {
 	{"allow-other", 0, NULL, "let other users in, root too"},
 	{"backend", 0, "fuse", "how to do it; there is only this one yet"},
 	{"cache", 0, "through|back|none",
-	 "the kernel's page cache: each write seen (the default), fastest, or "
-	 "none"},
+	 "the kernel's page cache; through is the default"},
 	{"control", 0, "NAME", "the control directory: .flakey, or none"},
 	{"debug", 'd', NULL, "print every request; with --foreground"},
 	{"foreground", 'f', NULL, "serve in this process"},
@@ -70,15 +69,15 @@ static int parse(const struct cmd_args *args, struct mount_options *ret_options,
 
 static void print_json(const struct fusefs_config *config, pid_t pid)
 {
-	struct record record;
+	struct fields record;
 	struct text text;
 
 	text_init(&text);
-	record_begin(&record, &text, RECORD_JSON);
-	record_string(&record, "source", config->source);
-	record_string(&record, "mountpoint", config->mountpoint);
-	record_signed(&record, "pid", pid);
-	record_end(&record);
+	fields_begin(&record, &text, FIELDS_JSON);
+	fields_string(&record, "source", config->source);
+	fields_string(&record, "mountpoint", config->mountpoint);
+	fields_signed(&record, "pid", pid);
+	fields_end(&record);
 	if (text_result(&text) == 0)
 		printf("%s", text.data);
 	text_done(&text);
@@ -136,11 +135,10 @@ const struct cmd cmd_mount = {
 	.operands = "SOURCE MOUNTPOINT",
 	.summary = "make a directory lose power on demand",
 	.details =
-		"Mounts SOURCE, a directory, on MOUNTPOINT. SOURCE always "
-		"holds exactly what a\npower failure now would leave. Returns "
-		"when the mount works; a server in the\nbackground goes on "
-		"until 'flakey umount MOUNTPOINT'. 'mount -t fuse.flakey' "
-		"works,\ntoo.\n",
+		"Mounts SOURCE, a directory, on MOUNTPOINT. SOURCE always holds\n"
+		"exactly what a power failure now would leave. Returns when the\n"
+		"mount works; a server in the background goes on until 'flakey\n"
+		"umount MOUNTPOINT'. 'mount -t fuse.flakey' works, too.\n",
 	.options = options,
 	.operands_min = 2,
 	.operands_max = 2,

@@ -18,7 +18,7 @@
 static const struct cmd_option options[] = {
 	{"cache", 0, "through|back|none", "as for 'flakey mount'"},
 	{"check", 0, "COMMAND",
-	 "run by sh after the crash; its exit status is the result"},
+	 "run by sh after the crash; its status is the result"},
 	{"crash-after", 0, "TIME", "power fails TIME after the start: 3.2s"},
 	{"keep-store", 0, NULL, "leave the private store, and say where"},
 	{"profile", 0, "PROFILE", "as for 'flakey mount'"},
@@ -163,16 +163,18 @@ const struct cmd cmd_run = {
 	.operands = "-- COMMAND [ARGUMENT...]",
 	.summary = "run one command on a private mount",
 	.details =
-		"Mounts a private, empty directory, runs COMMAND with "
-		"$FLAKEY_DIR set to it, and\ntears all down whatever happens, "
-		"also what COMMAND left running in its group.\n\nWith "
-		"--crash-after or --check, power fails: TIME after the start, "
-		"or when COMMAND\nhas succeeded, whichever is first. COMMAND "
-		"and all it started are killed, what\nno sync has paid for is "
-		"lost, and --check looks at what survived.\n\nExit status: "
-		"that of --check, if it ran, else that of COMMAND (128 + "
-		"signal when\nkilled, also by the crash). A COMMAND that fails "
-		"by itself ends it at once.\n",
+		"Mounts a private, empty directory, runs COMMAND with\n"
+		"$FLAKEY_DIR set to it, and tears all down whatever happens,\n"
+		"also what COMMAND left running in its group.\n"
+		"\n"
+		"With --crash-after or --check, power fails: TIME after the\n"
+		"start, or when COMMAND has succeeded, whichever is first.\n"
+		"COMMAND and all it started are killed, what no sync has paid\n"
+		"for is lost, and --check looks at what survived.\n"
+		"\n"
+		"Exit status: that of --check, if it ran, else that of COMMAND\n"
+		"(128 + signal when killed, also by the crash). A COMMAND that\n"
+		"fails by itself ends it at once.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = -1,

@@ -13,8 +13,9 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.operands = "MOUNT",
 	.summary = "say how things are",
-	.details = "Prints the mode, the incarnation, what is not durable yet, "
-		   "and counters.\n",
+	.details =
+		"Prints the mode, the incarnation, what is not durable yet, and\n"
+		"counters.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -13,9 +13,10 @@ const struct cmd cmd_sync = {
 	.name = "sync",
 	.operands = "MOUNT",
 	.summary = "commit everything",
-	.details = "Commits all that is not durable yet, as sync(2) does on a "
-		   "disk. sync(2) and\nsyncfs(2) themselves never reach a FUSE "
-		   "file system.\n",
+	.details =
+		"Commits all that is not durable yet, as sync(2) does on a\n"
+		"disk. sync(2) and syncfs(2) themselves never reach a FUSE file\n"
+		"system.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

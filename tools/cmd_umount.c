@@ -5,9 +5,9 @@
 
 #include "common/cleanup.h"
 #include "common/errmsg.h"
+#include "common/fields.h"
 #include "common/log.h"
 #include "common/mountinfo.h"
-#include "common/record.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/unmount.h"
@@ -33,18 +33,19 @@ static int find(const char *path, char **ret_mountpoint,
 	if (r == 0)
 		r = mountinfo_find(resolved, &mount);
 	if (r < 0) {
-		errmsg_set(reterr_why, "'%s': %s", path, strerrordesc_np(-r));
+		errmsg_set(reterr_why, "'%.200s': %s", path,
+			   strerrordesc_np(-r));
 		return r;
 	}
 	if (strcmp(mount.type, MOUNTINFO_TYPE_FUSE) != 0) {
 		errmsg_set(reterr_why,
-			   "'%s' is no flakey mount; 'findmnt -t "
+			   "'%.200s' is no flakey mount; 'findmnt -t "
 			   "fuse.flakey' lists them",
 			   path);
 		r = -ENOTTY;
 	} else if (strcmp(mount.mountpoint, resolved) != 0) {
 		errmsg_set(reterr_why,
-			   "'%s' is no mountpoint: say 'flakey "
+			   "'%.200s' is no mountpoint: say 'flakey "
 			   "umount %s'",
 			   path, mount.mountpoint);
 		r = -EINVAL;
@@ -57,13 +58,13 @@ static int find(const char *path, char **ret_mountpoint,
 
 static void print_json(const char *mountpoint)
 {
-	struct record record;
+	struct fields record;
 	struct text text;
 
 	text_init(&text);
-	record_begin(&record, &text, RECORD_JSON);
-	record_string(&record, "unmounted", mountpoint);
-	record_end(&record);
+	fields_begin(&record, &text, FIELDS_JSON);
+	fields_string(&record, "unmounted", mountpoint);
+	fields_end(&record);
 	if (text_result(&text) == 0)
 		printf("%s", text.data);
 	text_done(&text);
@@ -93,9 +94,10 @@ const struct cmd cmd_umount = {
 	.name = "umount",
 	.operands = "MOUNTPOINT",
 	.summary = "commit everything and unmount",
-	.details = "Commits, unmounts, and returns when the store is complete. "
-		   "A failed commit leaves\nthe mount as it is. A mount whose "
-		   "server is dead is cleaned up.\n",
+	.details =
+		"Commits, unmounts, and returns when the store is complete. A\n"
+		"failed commit leaves the mount as it is. A mount whose server\n"
+		"is dead is cleaned up.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -4,8 +4,8 @@
 
 #include "common/client.h"
 #include "common/errmsg.h"
+#include "common/fields.h"
 #include "common/log.h"
-#include "common/record.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/request.h"
@@ -24,9 +24,9 @@ static uint64_t count_losses(char *answer)
 	char *name;
 	char *value;
 
-	while (record_next(&cursor, &name, &value))
+	while (fields_next(&cursor, &name, &value))
 		if (strcmp(name, "count") == 0)
-			count = record_to_unsigned(value);
+			count = fields_to_unsigned(value);
 	return count;
 }
 
@@ -69,10 +69,9 @@ const struct cmd cmd_unsynced = {
 	.operands = "MOUNT",
 	.summary = "say what a crash now would lose",
 	.details =
-		"Names every file, range and directory entry that a crash "
-		"now would lose, since\nwhen, and which sync would save it: "
-		"it finds the missing fsync. With --check it\nis an assertion "
-		"for tests.\n",
+		"Names every file, range and directory entry that a crash now\n"
+		"would lose, since when, and which sync would save it: it finds\n"
+		"the missing fsync. With --check it is an assertion for tests.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -106,6 +106,8 @@ static int unknown(const char *word)
 	nearest_init(&nearest, word);
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		nearest_offer(&nearest, verbs[i]->name);
+	nearest_offer(&nearest, "--help");
+	nearest_offer(&nearest, "--version");
 	log_error("unknown %s '%.80s'%s (see 'flakey --help')",
 		  word[0] == '-' ? "option" : "verb", word,
 		  nearest_hint(&nearest, hint));

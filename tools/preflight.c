@@ -53,18 +53,20 @@ static int resolve(const char *what, const char *path, char **ret_path,
 	int r = mountinfo_resolve(path, ret_path, ret_dead);
 
 	if (r == -ENOENT)
-		errmsg_set(reterr_why,
-			   "the %s '%s' does not exist; create the directory "
-			   "first",
-			   what, path);
+		errmsg_set(
+			reterr_why,
+			"the %s '%.200s' does not exist; create the directory "
+			"first",
+			what, path);
 	else if (r == -EACCES)
-		errmsg_set(reterr_why,
-			   "the %s '%s' cannot be reached: permission denied; "
-			   "if another user has mounted there, choose another",
-			   what, path);
+		errmsg_set(
+			reterr_why,
+			"the %s '%.200s' cannot be reached: permission denied; "
+			"if another user has mounted there, choose another",
+			what, path);
 	else if (r < 0)
-		errmsg_set(reterr_why, "the %s '%s' cannot be used: %s", what,
-			   path, strerrordesc_np(-r));
+		errmsg_set(reterr_why, "the %s '%.200s' cannot be used: %s",
+			   what, path, strerrordesc_np(-r));
 	return r;
 }
 
@@ -75,6 +77,8 @@ static int check_mounts(struct preflight *preflight, struct errmsg *reterr_why)
 	struct mountinfo mount;
 	int r = mountinfo_find(path, &mount);
 
+	if (r == -ENOENT)
+		return 0; /* a chroot whose root is no mountpoint */
 	if (r < 0) {
 		errmsg_set(reterr_why, "cannot read the list of mounts: %s",
 			   strerrordesc_np(-r));

@@ -7,17 +7,21 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/client.h"
 #include "common/errmsg.h"
-#include "common/record.h"
+#include "common/fields.h"
 #include "common/subprocess.h"
 #include "common/text.h"
 
 /* A server has little to do once all is committed. */
 #define END_DEADLINE_MS 60000
+/* Indexers and programs that are just ending keep a mount busy for a moment. */
+#define BUSY_PATIENCE_MS 400
+#define BUSY_PAUSE_MS 20
 
 static int explain(int r, const char *mountpoint, const char *said,
 		   struct errmsg *reterr_why)
@@ -54,13 +58,28 @@ static int by_fusermount(const char *mountpoint, bool lazy,
 		       said.text, reterr_why);
 }
 
-int unmount_path(const char *mountpoint, bool lazy, struct errmsg *reterr_why)
+static int unmount_once(const char *mountpoint, bool lazy,
+			struct errmsg *reterr_why)
 {
 	if (umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
 		return 0;
 	if (errno == EPERM)
 		return by_fusermount(mountpoint, lazy, reterr_why);
 	return explain(-errno, mountpoint, strerrordesc_np(errno), reterr_why);
+}
+
+int unmount_path(const char *mountpoint, bool lazy, struct errmsg *reterr_why)
+{
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	int waited_ms = 0;
+	int r;
+
+	while ((r = unmount_once(mountpoint, lazy, reterr_why)) == -EBUSY &&
+	       waited_ms < BUSY_PATIENCE_MS) {
+		(void)nanosleep(&pause, NULL); /* shorter does no harm */
+		waited_ms += BUSY_PAUSE_MS;
+	}
+	return r;
 }
 
 static int server_pid(const struct client *client, struct errmsg *reterr_why)
@@ -75,9 +94,9 @@ static int server_pid(const struct client *client, struct errmsg *reterr_why)
 	text_init(&answer);
 	r = client_command(client, "status format=plain", &answer, reterr_why);
 	cursor = answer.data;
-	while (r == 0 && record_next(&cursor, &name, &value))
+	while (r == 0 && fields_next(&cursor, &name, &value))
 		if (strcmp(name, "pid") == 0)
-			pid = (int)record_to_signed(value);
+			pid = (int)fields_to_signed(value);
 	text_done(&answer);
 	return r < 0 ? r : pid;
 }

@@ -11,7 +11,8 @@ import tempfile
 
 COUNT = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                      "../count_results.py")
-SKIPS = "unit/may_skip because\nunit/points:may_* because\n"
+SKIPS = ("any unit/may_skip because\nuser unit/points:may_* because\n"
+         "root unit/root_may because\n")
 # what, protocol, test, log entry, expected passed, failed, skipped
 CASES = [
     ("a plain pass", "exitcode", "a", "OK", "", (1, 0, 0)),
@@ -19,6 +20,8 @@ CASES = [
     ("a timeout", "exitcode", "a", "TIMEOUT", "", (0, 1, 0)),
     ("a crash", "exitcode", "a", "ERROR", "", (0, 1, 0)),
     ("an announced skip", "exitcode", "may_skip", "SKIP", "", (0, 0, 1)),
+    ("a skip announced for others", "exitcode", "root_may", "SKIP", "",
+     (0, 1, 0)),
     ("a silent skip", "exitcode", "a", "SKIP", "", (0, 1, 0)),
     ("good points", "tap", "points", "OK", "ok 1 - x\nok 2\n1..2", (2, 0, 0)),
     ("a bad point", "tap", "points", "FAIL", "ok 1 - x\nnot ok 2 - y\n1..2",
@@ -55,7 +58,7 @@ def count(folder, protocol, test, result, output):
          "returncode": 0}) + "\n")
     totals = write(folder, "totals", "")
     subprocess.run([sys.executable, "-B", COUNT, folder, "run",
-                    write(folder, "skips", SKIPS), totals],
+                    write(folder, "skips", SKIPS), totals, "user"],
                    check=True, capture_output=True)
     with open(totals, encoding="utf-8") as file:
         return tuple(int(word) for word in file.read().split())

@@ -25,7 +25,7 @@ static const struct backend_loss written = {
 	.since_ns = NOW_NS - 800000000,
 };
 
-static void list(struct text *text, enum record_format format,
+static void list(struct text *text, enum fields_format format,
 		 const struct backend_loss *losses, size_t count)
 {
 	struct answer_losses answer;
@@ -42,7 +42,7 @@ static void loss_is_a_line_with_a_remedy(void **state)
 	struct text text;
 
 	(void)state;
-	list(&text, RECORD_TEXT, &written, 1);
+	list(&text, FIELDS_TEXT, &written, 1);
 	assert_string_equal(
 		text.data,
 		"data        /t.db                     0..4095 (4096 bytes) "
@@ -56,10 +56,10 @@ static void nothing_at_risk_says_so(void **state)
 	struct text text;
 
 	(void)state;
-	list(&text, RECORD_TEXT, NULL, 0);
+	list(&text, FIELDS_TEXT, NULL, 0);
 	assert_string_equal(text.data, "nothing is at risk\n");
 	text_done(&text);
-	list(&text, RECORD_JSON, NULL, 0);
+	list(&text, FIELDS_JSON, NULL, 0);
 	assert_string_equal(text.data, "{\"losses\":[],\"count\":0,\"data_bytes"
 				       "\":0,\"unlisted\":0}\n");
 	text_done(&text);
@@ -79,7 +79,7 @@ static void hostile_paths_forge_no_line(void **state)
 	struct text text;
 
 	(void)state;
-	list(&text, RECORD_TEXT, &loss, 1);
+	list(&text, FIELDS_TEXT, &loss, 1);
 	assert_string_equal(
 		text.data,
 		"entry       /a\\012nothing is at risk -> /b\\015\\033[2J "
@@ -87,7 +87,7 @@ static void hostile_paths_forge_no_line(void **state)
 		"'/\\012'\n"
 		"at risk: 1 change, 0 bytes of data\n");
 	text_done(&text);
-	list(&text, RECORD_JSON, &loss, 1);
+	list(&text, FIELDS_JSON, &loss, 1);
 	assert_true(jsoncheck_valid(text.data));
 	assert_null(strstr(text.data, "offset_bytes"));
 	text_done(&text);
@@ -100,7 +100,7 @@ static void dropped_loss_has_no_remedy(void **state)
 
 	(void)state;
 	loss.dropped = 1;
-	list(&text, RECORD_TEXT, &loss, 1);
+	list(&text, FIELDS_TEXT, &loss, 1);
 	assert_non_null(strstr(text.data, "synced while writes were dropped"));
 	assert_null(strstr(text.data, "lost without"));
 	text_done(&text);
@@ -113,7 +113,7 @@ static void endless_list_is_cut_but_counted(void **state)
 
 	(void)state;
 	text_init(&text);
-	answer_losses_begin(&answer, &text, RECORD_JSON, NOW_NS);
+	answer_losses_begin(&answer, &text, FIELDS_JSON, NOW_NS);
 	for (int i = 0; i < 200000; i++)
 		(void)answer_losses_add(&answer, &written);
 	answer_losses_end(&answer);
@@ -137,26 +137,30 @@ static void crash_is_one_line_and_what_was_lost(void **state)
 		.digest = 0x123456789abcdef,
 		.lost_list = lost,
 	};
-	struct plan plan = {0};
+	struct plan plan = {.digest = true};
 	struct text text;
 
 	(void)state;
 	text_init(&text);
-	answer_crash(&text, RECORD_TEXT, &plan, &report);
+	answer_crash(&text, FIELDS_TEXT, &plan, &report);
 	assert_string_equal(text.data,
 			    "crashed: incarnation 2, lost 3 records, 8192 "
 			    "bytes in 1 file, digest 0123456789abcdef, 1.2 ms\n"
 			    "  data /a\n  entry /b\n");
 	text_clear(&text);
-	answer_crash(&text, RECORD_JSON, &plan, &report);
+	answer_crash(&text, FIELDS_JSON, &plan, &report);
 	assert_true(jsoncheck_valid(text.data));
 	assert_non_null(strstr(text.data, "\"digest\":\"0123456789abcdef\""));
-	assert_non_null(strstr(text.data, "\"plan\":\"keep=none\""));
+	assert_non_null(strstr(text.data, "\"plan\":\"keep=none digest=yes\""));
 	text_clear(&text);
 	report.lost_list = NULL;
 	report.kept_bytes = 5;
-	answer_crash(&text, RECORD_TEXT, &plan, &report);
+	answer_crash(&text, FIELDS_TEXT, &plan, &report);
 	assert_non_null(strstr(text.data, "kept 0 records, 5 bytes, digest"));
+	text_clear(&text);
+	plan.digest = false;
+	answer_crash(&text, FIELDS_TEXT, &plan, &report);
+	assert_null(strstr(text.data, "digest"));
 	text_done(&text);
 }
 
@@ -172,7 +176,7 @@ static void long_lists_of_a_crash_are_cut(void **state)
 		memcpy(lost + i, "x\n", 2);
 	lost[200] = '\0';
 	text_init(&text);
-	answer_crash(&text, RECORD_TEXT, &plan, &report);
+	answer_crash(&text, FIELDS_TEXT, &plan, &report);
 	assert_non_null(strstr(text.data, "  x\n  ... and 80 lines more\n"));
 	text_done(&text);
 }
@@ -193,7 +197,7 @@ static void status_has_the_mode_in_force(void **state)
 
 	(void)state;
 	text_init(&text);
-	answer_status(&text, RECORD_JSON, &status, &mode, 1200);
+	answer_status(&text, FIELDS_JSON, &status, &mode, 1200);
 	assert_true(jsoncheck_valid(text.data));
 	assert_non_null(strstr(
 		text.data, "\"mode\":\"drop-writes cycle=1s,0.5s\",\"mode_now"
@@ -201,7 +205,7 @@ static void status_has_the_mode_in_force(void **state)
 			   "\"pid\":7,"));
 	assert_non_null(strstr(text.data, "\"dirty_bytes\":99,"));
 	text_clear(&text);
-	answer_status(&text, RECORD_PLAIN, &status, &mode, 200);
+	answer_status(&text, FIELDS_PLAIN, &status, &mode, 200);
 	assert_non_null(strstr(text.data, "\nmode_now allow-writes\n"));
 	assert_non_null(strstr(text.data, "\nmountpoint /m\\012\n"));
 	text_done(&text);
@@ -214,12 +218,12 @@ static void short_answers(void **state)
 
 	(void)state;
 	text_init(&text);
-	answer_mode(&text, RECORD_TEXT, &mode);
-	answer_mode(&text, RECORD_JSON, &mode);
-	answer_done(&text, RECORD_TEXT, "synced");
-	answer_done(&text, RECORD_PLAIN, "synced");
-	answer_evict(&text, RECORD_TEXT, 5);
-	answer_evict(&text, RECORD_JSON, 5);
+	answer_mode(&text, FIELDS_TEXT, &mode);
+	answer_mode(&text, FIELDS_JSON, &mode);
+	answer_done(&text, FIELDS_TEXT, "synced");
+	answer_done(&text, FIELDS_PLAIN, "synced");
+	answer_evict(&text, FIELDS_TEXT, 5);
+	answer_evict(&text, FIELDS_JSON, 5);
 	assert_string_equal(text.data, "mode drop-writes for=3.2s\n"
 				       "{\"mode\":\"drop-writes for=3.2s\"}\n"
 				       "synced\ndone synced\n"

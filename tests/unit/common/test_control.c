@@ -268,6 +268,7 @@ static void mode_file_is_the_mode_in_force(void **state)
 	assert_string_equal(read_file(f, "mode"), "allow-writes\n");
 	assert_int_equal(send(f, "mode", "crash"), -ENOENT);
 	assert_int_equal(send(f, "mode", ""), -EINVAL);
+	assert_string_equal(read_file(f, "control"), "");
 }
 
 static void contents_are_of_the_moment_of_open(void **state)

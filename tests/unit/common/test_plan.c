@@ -26,6 +26,23 @@ static void plan_comes_back_as_written(void **state)
 	}
 }
 
+static void digest_is_asked_for_with_yes(void **state)
+{
+	struct plan plan = {0};
+	struct errmsg why;
+	char text[PLAN_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(plan_parse_key("digest", "yes", &plan, NULL), 0);
+	assert_true(plan.digest);
+	plan_format(&plan, text, sizeof(text));
+	assert_string_equal(text, "keep=none digest=yes");
+	assert_int_equal(plan_parse_key("digest", "no", &plan, NULL), 0);
+	assert_false(plan.digest);
+	assert_int_equal(plan_parse_key("digest", "1", &plan, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "digest=yes or digest=no"));
+}
+
 static void nonsense_is_refused_with_a_sentence(void **state)
 {
 	struct plan plan = {.keep = PLAN_KEEP_ALL};
@@ -45,6 +62,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan_comes_back_as_written),
+		cmocka_unit_test(digest_is_asked_for_with_yes),
 		cmocka_unit_test(nonsense_is_refused_with_a_sentence),
 	};
 

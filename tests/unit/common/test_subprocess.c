@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/errmsg.h"
@@ -55,11 +57,22 @@ static void a_flood_does_not_block(void **state)
 
 static void nothing_is_on_stdin(void **state)
 {
+	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	struct errmsg said;
+	int fds[2];
 
 	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	(void)close(fds[1]);
+	/* keeps-open: is stdin for a moment */
+	assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+	(void)close(fds[0]);
 	assert_int_equal(run("cat >&2", &said), 0);
 	assert_string_equal(said.text, "");
+	/* keeps-open: stdin again */
+	if (saved >= 0 && dup2(saved, STDIN_FILENO) == STDIN_FILENO)
+		(void)close(saved);
 }
 
 static void missing_program_is_enoent(void **state)

@@ -27,22 +27,22 @@ static void every_verb_is_understood(void **state)
 	static const struct {
 		const char *line;
 		enum verb_kind kind;
-		enum record_format format;
+		enum fields_format format;
 	} rows[] = {
-		{"crash", VERB_CRASH, RECORD_TEXT},
-		{"crash keep=all format=json", VERB_CRASH, RECORD_JSON},
-		{"crash format=plain keep=all", VERB_CRASH, RECORD_PLAIN},
-		{"\tsync  ", VERB_SYNC, RECORD_TEXT},
-		{"sync format=text", VERB_SYNC, RECORD_TEXT},
-		{"evict format=json", VERB_EVICT, RECORD_JSON},
-		{"status", VERB_STATUS, RECORD_TEXT},
-		{"unsynced\tformat=plain", VERB_UNSYNCED, RECORD_PLAIN},
-		{"help", VERB_HELP, RECORD_TEXT},
-		{"mode allow-writes", VERB_MODE, RECORD_TEXT},
-		{"mode format=json drop-writes for=2s", VERB_MODE, RECORD_JSON},
-		{"drop-writes format=json for=2s", VERB_MODE, RECORD_JSON},
-		{"error-writes cycle=1s,2s", VERB_MODE, RECORD_TEXT},
-		{"allow-writes", VERB_MODE, RECORD_TEXT},
+		{"crash", VERB_CRASH, FIELDS_TEXT},
+		{"crash keep=all format=json", VERB_CRASH, FIELDS_JSON},
+		{"crash format=plain keep=all", VERB_CRASH, FIELDS_PLAIN},
+		{"\tsync  ", VERB_SYNC, FIELDS_TEXT},
+		{"sync format=text", VERB_SYNC, FIELDS_TEXT},
+		{"evict format=json", VERB_EVICT, FIELDS_JSON},
+		{"status", VERB_STATUS, FIELDS_TEXT},
+		{"unsynced\tformat=plain", VERB_UNSYNCED, FIELDS_PLAIN},
+		{"help", VERB_HELP, FIELDS_TEXT},
+		{"mode allow-writes", VERB_MODE, FIELDS_TEXT},
+		{"mode format=json drop-writes for=2s", VERB_MODE, FIELDS_JSON},
+		{"drop-writes format=json for=2s", VERB_MODE, FIELDS_JSON},
+		{"error-writes cycle=1s,2s", VERB_MODE, FIELDS_TEXT},
+		{"allow-writes", VERB_MODE, FIELDS_TEXT},
 	};
 
 	(void)state;
@@ -140,11 +140,11 @@ static void help_names_every_verb(void **state)
 
 	(void)state;
 	text_init(&text);
-	verb_help(&text, RECORD_TEXT);
+	verb_help(&text, FIELDS_TEXT);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_non_null(strstr(text.data, names[i]));
 	text_clear(&text);
-	verb_help(&text, RECORD_JSON);
+	verb_help(&text, FIELDS_JSON);
 	assert_true(jsoncheck_valid(text.data));
 	text_done(&text);
 }

@@ -6,28 +6,28 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "common/record.h"
+#include "common/fields.h"
 #include "common/text.h"
 #include "tests/unit/common/jsoncheck.h"
 
-static void write_sample(struct text *text, enum record_format format)
+static void write_sample(struct text *text, enum fields_format format)
 {
-	struct record record;
+	struct fields record;
 
 	text_init(text);
-	record_begin(&record, text, format);
-	record_string(&record, "name", "a b\n\"c\"");
-	record_unsigned(&record, "big", UINT64_MAX);
-	record_list_begin(&record, "items");
-	record_item_begin(&record);
-	record_signed(&record, "small", INT64_MIN);
-	record_bool(&record, "yes", true);
-	record_item_end(&record);
-	record_item_begin(&record);
-	record_item_end(&record);
-	record_list_end(&record);
-	record_bool(&record, "no", false);
-	record_end(&record);
+	fields_begin(&record, text, format);
+	fields_string(&record, "name", "a b\n\"c\"");
+	fields_unsigned(&record, "big", UINT64_MAX);
+	fields_list_begin(&record, "items");
+	fields_item_begin(&record);
+	fields_signed(&record, "small", INT64_MIN);
+	fields_bool(&record, "yes", true);
+	fields_item_end(&record);
+	fields_item_begin(&record);
+	fields_item_end(&record);
+	fields_list_end(&record);
+	fields_bool(&record, "no", false);
+	fields_end(&record);
 }
 
 static void json_is_one_object(void **state)
@@ -35,7 +35,7 @@ static void json_is_one_object(void **state)
 	struct text text;
 
 	(void)state;
-	write_sample(&text, RECORD_JSON);
+	write_sample(&text, FIELDS_JSON);
 	assert_true(jsoncheck_valid(text.data));
 	assert_string_equal(
 		text.data,
@@ -47,15 +47,15 @@ static void json_is_one_object(void **state)
 
 static void empty_records_are_json(void **state)
 {
-	struct record record;
+	struct fields record;
 	struct text text;
 
 	(void)state;
 	text_init(&text);
-	record_begin(&record, &text, RECORD_JSON);
-	record_list_begin(&record, "items");
-	record_list_end(&record);
-	record_end(&record);
+	fields_begin(&record, &text, FIELDS_JSON);
+	fields_list_begin(&record, "items");
+	fields_list_end(&record);
+	fields_end(&record);
 	assert_string_equal(text.data, "{\"items\":[]}\n");
 	text_done(&text);
 }
@@ -80,14 +80,14 @@ static void plain_comes_back(void **state)
 	char *value;
 
 	(void)state;
-	write_sample(&text, RECORD_PLAIN);
+	write_sample(&text, FIELDS_PLAIN);
 	cursor = text.data;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		assert_true(record_next(&cursor, &name, &value));
+		assert_true(fields_next(&cursor, &name, &value));
 		assert_string_equal(name, wanted[i].name);
 		assert_string_equal(value, wanted[i].value);
 	}
-	assert_false(record_next(&cursor, &name, &value));
+	assert_false(fields_next(&cursor, &name, &value));
 	text_done(&text);
 }
 
@@ -100,25 +100,25 @@ static void odd_lines_are_read(void **state)
 	char *value;
 
 	(void)state;
-	assert_true(record_next(&cursor, &name, &value));
+	assert_true(fields_next(&cursor, &name, &value));
 	assert_string_equal(name, "");
-	assert_true(record_next(&cursor, &name, &value));
+	assert_true(fields_next(&cursor, &name, &value));
 	assert_string_equal(name, "lonely");
 	assert_string_equal(value, "");
-	assert_true(record_next(&cursor, &name, &value));
+	assert_true(fields_next(&cursor, &name, &value));
 	assert_string_equal(value, " two");
-	assert_true(record_next(&cursor, &name, &value));
+	assert_true(fields_next(&cursor, &name, &value));
 	assert_string_equal(value, "\n");
-	assert_false(record_next(&cursor, &name, &value));
-	assert_false(record_next(&nothing, &name, &value));
+	assert_false(fields_next(&cursor, &name, &value));
+	assert_false(fields_next(&nothing, &name, &value));
 }
 
 static void numbers_come_back(void **state)
 {
 	(void)state;
-	assert_true(record_to_unsigned("18446744073709551615") == UINT64_MAX);
-	assert_true(record_to_signed("-9223372036854775808") == INT64_MIN);
-	assert_true(record_to_unsigned("x") == 0);
+	assert_true(fields_to_unsigned("18446744073709551615") == UINT64_MAX);
+	assert_true(fields_to_signed("-9223372036854775808") == INT64_MIN);
+	assert_true(fields_to_unsigned("x") == 0);
 }
 
 int main(void)

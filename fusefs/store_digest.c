@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One number for everything that the store holds: names, types, modes, sizes,
+ * link counts, symbolic links, user xattrs and data; not times, owners and
+ * inode numbers, which differ between two runs of the same test.
+ *
+ * Each object is hashed with the hash of its path, and the hashes are added up,
+ * so no order is needed. One directory is open at a time: the way back up is
+ * "..", which is where we came from, since nothing else moves the store's
+ * directories.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "common/cleanup.h"
+#include "common/list.h"
+#include "fusefs/store.h"
+
+#define READ_BYTES (1 << 20)
+#define XATTRS_BYTES 65536
+
+/* A directory on the way from the root to where the walk is. */
+struct frame {
+	struct list link;
+	uint64_t path_hash;
+	char *names; /* of its directories that are still to be visited */
+	size_t names_bytes;
+	size_t at;
+};
+
+struct walk {
+	int fd; /* of the innermost frame's directory */
+	struct list frames;
+	char *buffer;
+	uint64_t sum;
+};
+
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+	return XXH3_64bits_withSeed(data, size, hash);
+}
+
+static int hash_data(struct walk *walk, int fd, uint64_t *hash)
+{
+	ssize_t n;
+	off_t offset = 0;
+	while ((n = pread(fd, walk->buffer, READ_BYTES, offset)) > 0) {
+		*hash = mix(*hash, walk->buffer, (size_t)n);
+		offset += n;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+/* A file system without xattrs has none. */
+static void hash_xattrs(struct walk *walk, int fd, uint64_t *hash)
+{
+	cleanup_free char *names = malloc(XATTRS_BYTES);
+	ssize_t size = names ? flistxattr(fd, names, XATTRS_BYTES) : 0;
+	for (ssize_t at = 0; at < size; at += (ssize_t)strlen(names + at) + 1) {
+		const char *name = names + at;
+		if (strncmp(name, "user.", 5) != 0)
+			continue;
+		ssize_t n = fgetxattr(fd, name, walk->buffer, READ_BYTES);
+		uint64_t one = mix(0, name, strlen(name));
+		if (n > 0)
+			one = mix(one, walk->buffer, (size_t)n);
+		*hash += one;
+	}
+}
+
+static int hash_content(struct walk *walk, const char *name,
+			const struct stat *st, uint64_t *hash)
+{
+	if (S_ISLNK(st->st_mode)) {
+		ssize_t n =
+			readlinkat(walk->fd, name, walk->buffer, READ_BYTES);
+		if (n < 0)
+			return -errno;
+		*hash = mix(*hash, walk->buffer, (size_t)n);
+		return 0;
+	}
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	cleanup_fd int fd = store_open_owned(walk->fd, name, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	hash_xattrs(walk, fd, hash);
+	return hash_data(walk, fd, hash);
+}
+
+static int add_directory(struct frame *frame, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *names = realloc(frame->names, frame->names_bytes + size);
+	if (names == NULL)
+		return -ENOMEM;
+	memcpy(names + frame->names_bytes, name, size);
+	frame->names = names;
+	frame->names_bytes += size;
+	return 0;
+}
+
+static int visit(struct walk *walk, struct frame *frame, const char *name)
+{
+	struct stat st;
+	if (fstatat(walk->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	uint64_t hash = mix(frame->path_hash, name, strlen(name));
+	const uint64_t facts[4] = {
+		st.st_mode,
+		S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
+		S_ISREG(st.st_mode) ? st.st_nlink : 0,
+		st.st_rdev,
+	};
+	hash = mix(hash, facts, sizeof(facts));
+	int r = hash_content(walk, name, &st, &hash);
+	walk->sum += hash;
+	if (r == 0 && S_ISDIR(st.st_mode))
+		r = add_directory(frame, name);
+	return r;
+}
+
+/* Visits all entries of the open directory, and makes its frame. */
+static int enter(struct walk *walk, uint64_t path_hash)
+{
+	struct frame *frame = calloc(1, sizeof(*frame));
+	if (frame == NULL)
+		return -ENOMEM;
+	frame->path_hash = path_hash;
+	list_append(&walk->frames, &frame->link);
+	int fd = openat(walk->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	if (stream == NULL) {
+		int r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	int r = 0;
+	const struct dirent *entry;
+	while (r == 0 && (entry = readdir(stream)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			r = visit(walk, frame, entry->d_name);
+	closedir(stream);
+	return r;
+}
+
+static int move_to(struct walk *walk, const char *name)
+{
+	int fd = store_open_owned(walk->fd, name, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	close(walk->fd);
+	walk->fd = fd;
+	return 0;
+}
+
+static void leave(struct frame *frame)
+{
+	list_remove(&frame->link);
+	free(frame->names);
+	free(frame);
+}
+
+static int walk_all(struct walk *walk)
+{
+	int r = enter(walk, 0);
+	while (r == 0 && !list_empty(&walk->frames)) {
+		struct frame *frame =
+			list_entry(walk->frames.prev, struct frame, link);
+		if (frame->at == frame->names_bytes) {
+			leave(frame);
+			if (!list_empty(&walk->frames))
+				r = move_to(walk, "..");
+			continue;
+		}
+		const char *name = frame->names + frame->at;
+		size_t length = strlen(name);
+		frame->at += length + 1;
+		r = move_to(walk, name);
+		if (r == 0)
+			r = enter(walk, mix(frame->path_hash, name, length));
+	}
+	return r;
+}
+
+int store_digest(struct store *store, uint64_t *ret_digest)
+{
+	struct walk walk = {.fd = store_dup_root(store)};
+	list_init(&walk.frames);
+	walk.buffer = malloc(READ_BYTES);
+	int r = walk.fd < 0 ? walk.fd : 0;
+	if (walk.buffer == NULL)
+		r = -ENOMEM;
+	if (r == 0)
+		r = walk_all(&walk);
+	while (!list_empty(&walk.frames))
+		leave(list_entry(walk.frames.prev, struct frame, link));
+	if (walk.fd >= 0)
+		close(walk.fd);
+	free(walk.buffer);
+	if (r == 0)
+		*ret_digest = walk.sum;
+	return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the FUSE protocol says and libfuse before 3.17 does not pass on. Requests
+ * are looked at before libfuse gets them, and one reply, that to INIT, on its
+ * way out.
+ *
+ *	O_TMPFILE	arrives as a request of its own, in the form of a CREATE
+ *	set-id bits	with HANDLE_KILLPRIV_V2 the kernel says with a write or
+ *			truncation that it must clear them, instead of asking
+ *			for an xattr before each write, which doubles its cost
+ */
+#ifndef FLAKEY_FUSEFS_WIRE_H
+#define FLAKEY_FUSEFS_WIRE_H
+
+#include <stdbool.h>
+
+struct fuse_buf;
+struct fuse_session;
+
+/* Puts itself between a mounted session and its descriptor. */
+int wire_attach(struct fuse_session *session);
+
+/* Looks at a request that this thread is about to process, and makes it one
+ * that libfuse knows. */
+void wire_note(struct fuse_buf *buffer);
+
+/* Of the request that this thread processes: */
+bool wire_is_tmpfile(void);
+bool wire_clears_set_id(void);
+
+#endif
