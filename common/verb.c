@@ -19,7 +19,8 @@ static const struct {
 	enum verb_kind kind;
 } verbs[] = {
 	{"allow-writes", "", "commits arrive", VERB_MODE},
-	{"crash", "[keep=none|all]", "power fails and comes back", VERB_CRASH},
+	{"crash", "[keep=none|all] [digest=yes]", "power fails and comes back",
+	 VERB_CRASH},
 	{"drop-writes", "[for=TIME] [cycle=UP,DOWN]",
 	 "commits succeed and nothing arrives", VERB_MODE},
 	{"error-writes", "[for=TIME] [cycle=UP,DOWN]",

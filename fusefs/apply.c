@@ -218,6 +218,8 @@ static int apply_content(struct volume *volume, struct record *record,
 		return r;
 	r = apply_data(volume, record, fd);
 	store_put_fd(volume->store, inode);
+	if (r == -EINVAL && record->kind == RECORD_SPACE)
+		return lost(ret_why, "the data that it moves was dropped");
 	if (r < 0)
 		return r;
 	pthread_rwlock_wrlock(&inode->lock);

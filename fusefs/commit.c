@@ -149,6 +149,16 @@ static struct inode *next_times_locked(struct volume *volume, struct list *todo)
 	return inode;
 }
 
+/* Times that are shown and were not stored: a crash has to find them, unless
+ * they changed again already. */
+static void keep_dropped(struct volume *volume, struct inode *inode)
+{
+	pthread_mutex_lock(&volume->times_lock);
+	if (list_empty(&inode->times_link))
+		list_append(&volume->times_dropped, &inode->times_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
 static void store_times_locked(struct commit *commit, struct inode *inode)
 {
 	struct volume *volume = commit->volume;
@@ -158,8 +168,10 @@ static void store_times_locked(struct commit *commit, struct inode *inode)
 	pthread_rwlock_unlock(&inode->lock);
 	/* A file of another owner refuses, and one that was unlinked has no
 	 * times: neither is worth failing a sync that stored the data. */
-	if (commit->mode == MODE_ALLOW_WRITES &&
-	    (inode->in_store || inode == volume->root) && !inode->dead)
+	inode->times_dropped = commit->mode != MODE_ALLOW_WRITES;
+	if (inode->times_dropped)
+		keep_dropped(volume, inode);
+	else if ((inode->in_store || inode == volume->root) && !inode->dead)
 		(void)store_set_times_locked(volume, inode, times);
 	inode_release_locked(volume, inode);
 }
@@ -401,6 +413,10 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	}
 	struct commit commit;
 	begin(volume, &commit);
+	/* An aborted journal is not written any more, though the disk may
+	 * work again. */
+	if (volume->read_only)
+		return end(&commit, -EROFS);
 	struct profile_choice choice = choose(volume, inode, datasync, &pages);
 	int r = 0;
 	/* With a failing disk the data is tried first, as it really is; else
@@ -417,13 +433,30 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	return end(&commit, r);
 }
 
+/* Whether the range ends behind the end of the stored file: that the blocks of
+ * the last part may have space already does not make its size durable. */
+static bool extends_store(struct volume *volume, struct inode *inode,
+			  const struct commit_range *range)
+{
+	int fd;
+	if (!inode->in_store || store_get_fd(volume, inode, false, &fd) < 0)
+		return true;
+	struct stat st;
+	bool extends = store_file_stat(fd, &st) < 0 || range->to > st.st_size;
+	store_put_fd(volume->store, inode);
+	return extends;
+}
+
 int commit_direct(struct volume *volume, struct inode *inode,
 		  const struct commit_range *range)
 {
 	struct commit commit;
 	begin(volume, &commit);
 	int r = 0;
-	if (data_needs_blocks(volume, inode, range)) {
+	if (volume->read_only)
+		return end(&commit, -EROFS);
+	if (data_needs_blocks(volume, inode, range) ||
+	    extends_store(volume, inode, range)) {
 		/* The data is on the disk, the map that leads to it is not:
 		 * as if it had been pushed. */
 		pthread_rwlock_wrlock(&inode->lock);
@@ -466,6 +499,8 @@ int commit_all(struct volume *volume)
 {
 	struct commit commit;
 	begin(volume, &commit);
+	if (volume->read_only)
+		return end(&commit, -EROFS);
 	cleanup_free struct inode **inodes = NULL;
 	size_t count = 0;
 	int r = collect_dirty(volume, &inodes, &count);

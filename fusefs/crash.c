@@ -43,7 +43,7 @@ void crash_stales_done(struct crash_stales *stales)
 	*stales = (struct crash_stales){0};
 }
 
-static int add_stale(struct crash_stales *stales, uint64_t nodeid,
+int crash_stales_add(struct crash_stales *stales, uint64_t nodeid,
 		     const char *name)
 {
 	if (stales->count == stales->capacity) {
@@ -68,8 +68,8 @@ static int add_stale_name(struct volume *volume, struct crash_stales *stales,
 {
 	if (dentry == NULL || dentry->directory->nlookup == 0)
 		return 0;
-	return add_stale(stales, inode_nodeid(volume, dentry->directory),
-			 dentry->name);
+	return crash_stales_add(stales, inode_nodeid(volume, dentry->directory),
+				dentry->name);
 }
 
 static int doom(struct doomed *doomed, struct inode *inode)
@@ -104,6 +104,11 @@ static int doom_records(struct volume *volume, const struct list *records,
 			r = add_stale_name(volume, stales, record->from);
 		if (r == 0)
 			r = add_stale_name(volume, stales, record->to);
+		/* Their link counts, too, were those of the lost past. */
+		if (r == 0 && record->from != NULL)
+			r = doom(doomed, record->from->directory);
+		if (r == 0 && record->to != NULL)
+			r = doom(doomed, record->to->directory);
 		if (r < 0)
 			break;
 	}
@@ -127,7 +132,7 @@ static int stale_inode(struct volume *volume, struct crash_stales *stales,
 {
 	int r = 0;
 	if (inode->nlookup > 0)
-		r = add_stale(stales, inode_nodeid(volume, inode), NULL);
+		r = crash_stales_add(stales, inode_nodeid(volume, inode), NULL);
 	if (inode_is_directory(inode))
 		return r;
 	list_for_each(node, following, &inode->durable)
@@ -150,6 +155,9 @@ static int gather(struct volume *volume, struct doomed *doomed,
 			      offsetof(struct inode, dirty_link), doomed);
 	if (r == 0)
 		r = doom_list(&volume->times,
+			      offsetof(struct inode, times_link), doomed);
+	if (r == 0)
+		r = doom_list(&volume->times_dropped,
 			      offsetof(struct inode, times_link), doomed);
 	if (r == 0)
 		r = doom_list(&volume->open, offsetof(struct inode, open_link),
@@ -185,6 +193,7 @@ static void forget_content(struct volume *volume, struct inode *inode)
 	xattrs_free(inode->xattrs);
 	inode->xattrs = NULL;
 	inode->times_dirty = false;
+	inode->times_dropped = false;
 	inode->truncated = false;
 	inode->dirty_since_ns = 0;
 	pthread_mutex_lock(&volume->times_lock);

@@ -35,6 +35,8 @@ int crash_power(struct volume *volume, const struct plan *plan,
 		struct crash_stales *ret_stales,
 		struct backend_report *ret_report, struct errmsg *reterr_why);
 
+int crash_stales_add(struct crash_stales *stales, uint64_t nodeid,
+		     const char *name);
 void crash_stales_done(struct crash_stales *stales);
 
 #endif

@@ -122,59 +122,72 @@ ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
 	}
 }
 
-/* One piece of a write; returns how many bytes it took. */
-static ssize_t write_in_place(struct volume *volume, struct extent *extent,
-			      const char *data, size_t size, int64_t offset)
+/* A part of a write. Each of these takes all of it or changes nothing. */
+struct part {
+	const char *data;
+	size_t size;
+	int64_t offset;
+};
+
+static int write_in_place(struct volume *volume, const struct extent *extent,
+			  const struct part *part)
 {
-	int64_t n = extents_end(extent) - offset;
-	if (n > (int64_t)size)
-		n = (int64_t)size;
-	int r = scratch_write(volume->scratch,
-			      extent->source +
-				      (uint64_t)(offset - extent->offset_bytes),
-			      data, (size_t)n);
-	return r < 0 ? r : n;
+	return scratch_write(volume->scratch,
+			     extent->source + (uint64_t)(part->offset -
+							 extent->offset_bytes),
+			     part->data, part->size);
 }
 
-static ssize_t write_behind(struct volume *volume, struct extents *extents,
-			    const char *data, size_t size, int64_t offset)
+/* Gives back what scratch_extend() had; the rest of a unit that was ours before
+ * stays so. */
+static void unextend(struct volume *volume, uint64_t end, size_t had)
 {
-	if (offset == 0)
+	uint64_t unit = SCRATCH_UNIT;
+	uint64_t taken = (end + unit - 1) / unit * unit;
+	if (end + had > taken)
+		scratch_drop(volume->scratch, taken, end + had - taken);
+}
+
+/* Into the space behind the extent that ends where the part begins: 1, or 0 if
+ * there is not enough. */
+static int write_behind(struct volume *volume, struct extents *extents,
+			const struct part *part)
+{
+	if (part->offset == 0)
 		return 0;
-	struct extent *before = extents_at(extents, offset - 1);
-	if (before == NULL || extents_end(before) != offset ||
+	struct extent *before = extents_at(extents, part->offset - 1);
+	if (before == NULL || extents_end(before) != part->offset ||
 	    before->state != EXTENT_DIRTY || before->source == EXTENT_ZERO)
 		return 0;
 	uint64_t end = before->source + (uint64_t)before->length_bytes;
-	size_t had = scratch_extend(volume->scratch, end, size);
-	if (had == 0)
+	size_t had = scratch_extend(volume->scratch, end, part->size);
+	if (had < part->size) {
+		unextend(volume, end, had);
 		return 0;
-	int r = scratch_write(volume->scratch, end, data, had);
+	}
+	int r = scratch_write(volume->scratch, end, part->data, had);
 	if (r == 0)
-		r = extents_cut(extents, offset, (int64_t)had);
+		r = extents_cut(extents, part->offset, (int64_t)had);
 	if (r < 0) {
-		/* What was taken beyond the unit that is ours anyhow. */
-		uint64_t unit = SCRATCH_UNIT;
-		uint64_t taken = (end + unit - 1) / unit * unit;
-		if (end + had > taken)
-			scratch_drop(volume->scratch, taken, end + had - taken);
+		unextend(volume, end, had);
 		return r;
 	}
 	extents_grow(extents, before, (int64_t)had);
-	return (ssize_t)had;
+	return 1;
 }
 
+/* Into new space, for as much as can be had in one piece. */
 static ssize_t write_anew(struct volume *volume, struct extents *extents,
-			  const char *data, size_t size, int64_t offset)
+			  const struct part *part)
 {
 	struct extent_what what = {.state = EXTENT_DIRTY};
 	size_t had;
-	int r = scratch_alloc(volume->scratch, size, &what.source, &had);
+	int r = scratch_alloc(volume->scratch, part->size, &what.source, &had);
 	if (r < 0)
 		return r;
-	r = scratch_write(volume->scratch, what.source, data, had);
+	r = scratch_write(volume->scratch, what.source, part->data, had);
 	if (r == 0)
-		r = extents_put(extents, offset, (int64_t)had, &what);
+		r = extents_put(extents, part->offset, (int64_t)had, &what);
 	if (r < 0) {
 		scratch_drop(volume->scratch, what.source, had);
 		return r;
@@ -182,28 +195,58 @@ static ssize_t write_anew(struct volume *volume, struct extents *extents,
 	return (ssize_t)had;
 }
 
-static ssize_t write_piece(struct volume *volume, struct inode *inode,
-			   const char *data, size_t size, int64_t offset)
+/* All pieces are had before the first is shown: a write that does not fit
+ * leaves nothing behind, neither in the file nor beyond its end. */
+static int write_pieces(struct volume *volume, struct extents *extents,
+			const struct part *part)
 {
-	struct extents *extents = inode->extents;
-	struct extent *extent = extents_at(extents, offset);
-	bool inside = extent != NULL && extent->offset_bytes <= offset;
-	bool busy = inode->flushing > 0;
-	if (inside && !busy && extent->state == EXTENT_DIRTY &&
-	    extent->source != EXTENT_ZERO)
-		return write_in_place(volume, extent, data, size, offset);
-	/* Up to the next extent that can be written in place. */
-	while (extent != NULL && (extent->state != EXTENT_DIRTY || busy) &&
-	       extents_end(extent) < offset + (int64_t)size)
-		extent = extents_next(extent);
-	if (extent != NULL && extent->state == EXTENT_DIRTY && !busy &&
-	    extent->offset_bytes < offset + (int64_t)size &&
-	    extent->offset_bytes > offset)
-		size = (size_t)(extent->offset_bytes - offset);
-	ssize_t n = write_behind(volume, extents, data, size, offset);
-	if (n != 0)
-		return n;
-	return write_anew(volume, extents, data, size, offset);
+	struct extents *pieces = extents_new(volume->scratch);
+	if (pieces == NULL)
+		return -ENOMEM;
+	struct part rest = *part;
+	int r = 0;
+	while (rest.size > 0 && r == 0) {
+		ssize_t n = write_anew(volume, pieces, &rest);
+		if (n < 0) {
+			r = (int)n;
+			break;
+		}
+		rest.data += n;
+		rest.size -= (size_t)n;
+		rest.offset += n;
+	}
+	if (r == 0)
+		r = extents_take(extents, pieces);
+	extents_free(pieces);
+	return r;
+}
+
+static int write_extents(struct volume *volume, struct inode *inode,
+			 const struct part *whole)
+{
+	struct extent *extent = extents_at(inode->extents, whole->offset);
+	struct part first = *whole;
+	first.size = 0;
+	if (extent != NULL && extent->offset_bytes <= whole->offset &&
+	    extent->state == EXTENT_DIRTY && extent->source != EXTENT_ZERO &&
+	    inode->flushing == 0)
+		first.size = (size_t)(extents_end(extent) - whole->offset);
+	if (first.size > whole->size)
+		first.size = whole->size;
+	struct part rest = {
+		.data = whole->data + first.size,
+		.size = whole->size - first.size,
+		.offset = whole->offset + (int64_t)first.size,
+	};
+	if (rest.size > 0) {
+		int r = write_behind(volume, inode->extents, &rest);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return write_pieces(volume, inode->extents, whole);
+	}
+	/* The space for these is there, so they cannot fail for want of it. */
+	return first.size > 0 ? write_in_place(volume, extent, &first) : 0;
 }
 
 /* Appends a record for the inode and notes that fdatasync must wait for it. A
@@ -222,15 +265,18 @@ static void append_record(struct volume *volume, struct inode *inode,
 /* As ext4_da_write_end() has it: a write is taken page by page, and where a page
  * of it grows the file and ends in a block that has space, the size on disk
  * changes with the next commit, whether or not the data follows. Behind the
- * page of the old end nothing has space yet. */
+ * page of the old end nothing has space yet. The record for that, if any. */
 static int grow_in_block(struct volume *volume, struct inode *inode,
-			 int64_t offset, int64_t end)
+			 int64_t offset, int64_t end,
+			 struct record **ret_record)
 {
 	int64_t block = profile_block_bytes(volume->profile);
 	int64_t edge = (inode->size_bytes + PAGE - 1) / PAGE * PAGE;
 	if (end > edge)
 		end = edge;
-	if (!profile_grows_in_block(volume->profile) ||
+	*ret_record = NULL;
+	if (end <= inode->size_bytes ||
+	    !profile_grows_in_block(volume->profile) ||
 	    inode->size_bytes == edge || offset >= edge ||
 	    !data_is_allocated(volume, inode, -1, (end - 1) / block * block))
 		return 0;
@@ -238,8 +284,7 @@ static int grow_in_block(struct volume *volume, struct inode *inode,
 	if (record == NULL)
 		return -ENOMEM;
 	record->size_bytes = end;
-	inode->journal_size_bytes = record->size_bytes;
-	append_record(volume, inode, record);
+	*ret_record = record;
 	return 0;
 }
 
@@ -255,23 +300,22 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		return r;
 	if (data_extents(volume, inode) == NULL)
 		return -ENOMEM;
-	size_t done = 0;
-	while (done < write->size_bytes) {
-		ssize_t n = write_piece(
-			volume, inode, (const char *)write->data + done,
-			write->size_bytes - done, offset + (int64_t)done);
-		if (n < 0) {
-			data_trim(volume, inode);
-			return (int)n;
-		}
-		done += (size_t)n;
+	const struct part part = {write->data, write->size_bytes, offset};
+	struct record *record;
+	r = grow_in_block(volume, inode, offset, end, &record);
+	if (r == 0)
+		r = write_extents(volume, inode, &part);
+	if (r < 0) {
+		journal_record_discard(volume, record);
+		data_trim(volume, inode);
+		return r;
 	}
-	if (end > inode->size_bytes) {
-		r = grow_in_block(volume, inode, offset, end);
-		if (r < 0)
-			return r;
+	if (record != NULL) {
+		inode->journal_size_bytes = record->size_bytes;
+		append_record(volume, inode, record);
+	}
+	if (end > inode->size_bytes)
 		inode->size_bytes = end;
-	}
 	if (inode->dirty_since_ns == 0)
 		inode->dirty_since_ns = inode_nanoseconds(inode_now());
 	inode_touch(volume, inode, INODE_CHANGE_CONTENT);

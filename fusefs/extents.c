@@ -252,6 +252,30 @@ int extents_put(struct extents *extents, int64_t offset, int64_t length,
 	return 0;
 }
 
+int extents_take(struct extents *extents, struct extents *from)
+{
+	struct extent *extent = from->head[0];
+	if (extent == NULL)
+		return 0;
+	int64_t offset = extent->offset_bytes;
+	int64_t end = extents_end(extent);
+	while ((extent = extent->next[0]) != NULL)
+		end = extents_end(extent);
+	int r = extents_cut(extents, offset, end - offset);
+	if (r < 0)
+		return r;
+	while ((extent = from->head[0]) != NULL) {
+		struct path path;
+		find_path(from, extent->offset_bytes, &path);
+		remove_at(from, &path, extent);
+		find_path(extents, extent->offset_bytes, &path);
+		insert_at(extents, &path, extent);
+	}
+	merge_at(extents, end);
+	merge_at(extents, offset);
+	return 0;
+}
+
 void extents_grow(struct extents *extents, struct extent *extent,
 		  int64_t length)
 {

@@ -81,6 +81,11 @@ int extents_cut(struct extents *extents, int64_t offset_bytes,
 int extents_put(struct extents *extents, int64_t offset_bytes,
 		int64_t length_bytes, const struct extent_what *what);
 
+/* Moves all of from, which covers one range without a gap, over what is there;
+ * both have the same scratch file. from is empty then. 0 or -ENOMEM: nothing
+ * changed. */
+int extents_take(struct extents *extents, struct extents *from);
+
 /* The extent that ends exactly at offset grows by length in place, over
  * uncovered bytes; its scratch space was extended by the caller. */
 void extents_grow(struct extents *extents, struct extent *extent,

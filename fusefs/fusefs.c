@@ -211,6 +211,7 @@ int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
 	struct fusefs *fusefs = calloc(1, sizeof(*fusefs));
 	if (fusefs == NULL)
 		return -ENOMEM;
+	pthread_mutex_init(&fusefs->late_lock, NULL);
 	umask(0); /* the kernel has applied the program's own */
 	fuse_set_log_func(take_libfuse_words);
 	int r = copy_config(fusefs, config);
@@ -319,6 +320,8 @@ void fusefs_free(struct fusefs *fusefs)
 		fuse_session_unmount(fusefs->session);
 	if (fusefs->session != NULL)
 		fuse_session_destroy(fusefs->session);
+	crash_stales_done(&fusefs->late);
+	pthread_mutex_destroy(&fusefs->late_lock);
 	control_free(fusefs->control);
 	volume_close(fusefs->volume);
 	event_free(fusefs->events);

@@ -159,7 +159,8 @@ static bool is_needed(const struct inode *inode)
 		return true;
 	/* What a name still leads to must be stored first. */
 	return inode->nlink > 0 && !inode->dead &&
-	       (inode->extents != NULL || inode->times_dirty);
+	       (inode->extents != NULL || inode->times_dirty ||
+		inode->times_dropped);
 }
 
 void inode_destroy(struct volume *volume, struct inode *inode)
@@ -261,6 +262,7 @@ void inode_touch(struct volume *volume, struct inode *inode, int change)
 		return;
 	inode->times_dirty = true;
 	pthread_mutex_lock(&volume->times_lock);
+	list_remove(&inode->times_link);
 	list_append(&volume->times, &inode->times_link);
 	pthread_mutex_unlock(&volume->times_lock);
 }

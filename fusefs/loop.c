@@ -92,9 +92,9 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 			continue; /* ENOENT: the request was interrupted */
 		if (n <= 0)
 			return false;
-		if (more_is_waiting(loop))
-			offer_lead(loop);
 		wire_note(buffer);
+		if (!wire_is_ordered() && more_is_waiting(loop))
+			offer_lead(loop);
 		fuse_session_process_buf(loop->session, buffer);
 	}
 	return true;

@@ -260,6 +260,19 @@ static int record_link(struct volume *volume, struct inode *inode,
 	return 0;
 }
 
+static void cancel_records(struct volume *volume, struct inode *inode)
+{
+	inode_pin(inode);
+	pthread_rwlock_wrlock(&inode->lock);
+	while (!list_empty(&inode->records)) {
+		struct record *record = list_entry(inode->records.next,
+						   struct record, inode_link);
+		journal_settle_locked(volume, record);
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	inode_unpin_locked(volume, inode);
+}
+
 static int link_locked(struct volume *volume, struct inode *inode,
 		       struct inode *directory, const char *name)
 {
@@ -294,6 +307,8 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	else
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	pthread_rwlock_unlock(&inode->lock);
+	if (r < 0 && unnamed)
+		cancel_records(volume, inode); /* those that it got so far */
 	if (r < 0)
 		dentry_set_live_locked(dentry, dentry->durable);
 	else
@@ -376,19 +391,6 @@ static bool is_stillborn(struct volume *volume, struct inode *inode)
 	/* Any other pin is a record of another file that counts on this one,
 	 * or one that was dropped. */
 	return simple && count > 0 && inode->pins == count;
-}
-
-static void cancel_records(struct volume *volume, struct inode *inode)
-{
-	inode_pin(inode);
-	pthread_rwlock_wrlock(&inode->lock);
-	while (!list_empty(&inode->records)) {
-		struct record *record = list_entry(inode->records.next,
-						   struct record, inode_link);
-		journal_settle_locked(volume, record);
-	}
-	pthread_rwlock_unlock(&inode->lock);
-	inode_unpin_locked(volume, inode);
 }
 
 static int unlink_locked(struct volume *volume, struct inode *directory,

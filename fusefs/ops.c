@@ -35,19 +35,15 @@ int ops_check_handle(const struct fusefs *fusefs,
 	return handle->incarnation == fusefs->volume->incarnation ? 0 : EIO;
 }
 
-int ops_check_inode(const struct fusefs *fusefs, const struct inode *inode)
+int ops_check_inode(const struct inode *inode)
 {
-	if (!inode->dead)
-		return 0;
-	/* While the kernel still has old names, ESTALE makes it look them up
-	 * again; afterwards only descriptors lead here. */
-	return fusefs->volume->invalidating ? ESTALE : EIO;
+	return inode->dead ? ESTALE : 0;
 }
 
 int ops_fill_attr(struct fusefs *fusefs, struct inode *inode,
 		  struct stat *ret_st)
 {
-	int r = ops_check_inode(fusefs, inode);
+	int r = ops_check_inode(inode);
 	if (r != 0)
 		return r;
 	if (inode->attributes_stale) {
@@ -91,6 +87,8 @@ static void init(void *userdata, struct fuse_conn_info *connection)
 		connection->want |=
 			connection->capable & FUSE_CAP_WRITEBACK_CACHE;
 	connection->max_write = 1 << 20;
+	/* So that no RELEASE is held back behind others: see ops_release(). */
+	connection->max_background = UINT16_MAX;
 }
 
 const struct fuse_lowlevel_ops ops_table = {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/list.h"
+#include "fusefs/crash.h"
 #include "fusefs/fusefs.h"
 
 struct control;
@@ -55,6 +56,11 @@ struct fusefs {
 	uid_t uid; /* owner of the control files */
 	gid_t gid;
 
+	/* Names that were renamed while the kernel still had old ones: what it
+	 * moved may be of the past. Guarded by late_lock. */
+	pthread_mutex_t late_lock;
+	struct crash_stales late;
+
 	/* Control writes, executed one after the other by one thread. */
 	pthread_t control_thread;
 	pthread_mutex_t control_lock; /* guards the two below */
@@ -69,7 +75,9 @@ struct ops_handle {
 	uint64_t incarnation;
 	int flags;
 	uint32_t error_since; /* errseq.h; the inode's lock */
-	bool synced;	      /* the FSYNC that the kernel adds has been done */
+	/* The thread whose O_DSYNC write was paid for, and for which the kernel
+	 * will add an FSYNC that owes nothing more. 0: none. */
+	_Atomic pid_t synced_by;
 	struct listing *listing;
 };
 
@@ -88,8 +96,9 @@ static inline struct ops_handle *ops_handle_of(const struct fuse_file_info *fi)
 /* 0, or EIO (positive) for a handle of an earlier incarnation. */
 int ops_check_handle(const struct fusefs *fusefs,
 		     const struct fuse_file_info *fi);
-/* 0, or the errno (positive) of using an inode that a crash took away. */
-int ops_check_inode(const struct fusefs *fusefs, const struct inode *inode);
+/* 0, or ESTALE (positive) for an inode that a crash took away: it makes the
+ * kernel look a path up again, for the case that it came by an old name. */
+int ops_check_inode(const struct inode *inode);
 /* Replies with an entry, and gives its lookup back if the kernel is gone. */
 void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs,
 		     struct inode *inode);

@@ -23,14 +23,27 @@ static void reply_attr(fuse_req_t req, struct fusefs *fusefs,
 		fuse_reply_attr(req, &st, OPS_TIMEOUT_S);
 }
 
+static bool is_open(struct volume *volume, const struct inode *inode)
+{
+	pthread_mutex_lock(&volume->lock);
+	bool open = inode->open_count > 0;
+	pthread_mutex_unlock(&volume->lock);
+	return open;
+}
+
 void ops_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	(void)fi; /* not sent for fstat(2) by all kernels */
 	struct fusefs *fusefs = ops_enter(req);
+	struct inode *inode = ops_inode(fusefs, nodeid);
 	if (ops_is_control(nodeid))
 		ops_control_getattr(req, fusefs, nodeid);
+	else if (inode->dead && is_open(fusefs->volume, inode) &&
+		 !fusefs->volume->invalidating)
+		/* By now only a descriptor of the past leads here. */
+		fuse_reply_err(req, EIO);
 	else
-		reply_attr(req, fusefs, ops_inode(fusefs, nodeid));
+		reply_attr(req, fusefs, inode);
 	ops_leave(fusefs);
 }
 
@@ -115,7 +128,7 @@ static int check_xattr(struct fusefs *fusefs, fuse_ino_t nodeid)
 {
 	if (ops_is_control(nodeid))
 		return -EOPNOTSUPP;
-	return -ops_check_inode(fusefs, ops_inode(fusefs, nodeid));
+	return -ops_check_inode(ops_inode(fusefs, nodeid));
 }
 
 void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,

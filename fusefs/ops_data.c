@@ -75,13 +75,14 @@ static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
 }
 
 /* What an O_DIRECT or O_(D)SYNC write owes before it returns. */
-static int settle_write(struct fusefs *fusefs, struct inode *inode,
+static int settle_write(fuse_req_t req, struct fusefs *fusefs,
 			struct fuse_file_info *fi,
 			const struct commit_range *range)
 {
+	struct ops_handle *handle = ops_handle_of(fi);
 	int r = 0;
 	if (fi->flags & O_DIRECT)
-		r = commit_direct(fusefs->volume, inode, range);
+		r = commit_direct(fusefs->volume, handle->inode, range);
 	if (r < 0 || !(fi->flags & O_DSYNC))
 		return r;
 	bool datasync = (fi->flags & O_SYNC) != O_SYNC;
@@ -89,14 +90,15 @@ static int settle_write(struct fusefs *fusefs, struct inode *inode,
 	bool follows = fi->flags & O_DIRECT ? fusefs->probe.direct
 					    : fusefs->probe.buffered;
 	if (r == 0 && follows)
-		ops_handle_of(fi)->synced = true;
+		handle->synced_by = fuse_req_ctx(req)->pid;
 	return r;
 }
 
-static int write_inode(struct fusefs *fusefs, struct inode *inode,
-		       const struct data_write *write,
-		       struct fuse_file_info *fi)
+static int write_handle(fuse_req_t req, struct fusefs *fusefs,
+			const struct data_write *write,
+			struct fuse_file_info *fi)
 {
+	struct inode *inode = ops_handle_of(fi)->inode;
 	int r = data_write(fusefs->volume, inode, write);
 	if (r == 0 && (wire_clears_set_id() || inode->has_capability))
 		r = attrs_clear_privileges(fusefs->volume, inode,
@@ -107,7 +109,7 @@ static int write_inode(struct fusefs *fusefs, struct inode *inode,
 		write->offset_bytes,
 		write->offset_bytes + (int64_t)write->size_bytes,
 	};
-	return settle_write(fusefs, inode, fi, &range);
+	return settle_write(req, fusefs, fi, &range);
 }
 
 void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
@@ -125,7 +127,7 @@ void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
 	if (r < 0 && fi->writepage)
 		r = 0; /* a late page of the lost past: thrown away */
 	else if (r == 0)
-		r = write_inode(fusefs, ops_inode(fusefs, nodeid), &write, fi);
+		r = write_handle(req, fusefs, &write, fi);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
@@ -147,8 +149,9 @@ void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	int r = -ops_check_handle(fusefs, fi);
 	/* The kernel's own after an O_DSYNC write, which has paid for its
 	 * range; this one would take the whole file. */
-	bool done = handle->synced;
-	handle->synced = false;
+	pid_t thread = fuse_req_ctx(req)->pid;
+	bool done = thread != 0 && atomic_compare_exchange_strong(
+					   &handle->synced_by, &thread, 0);
 	if (r == 0 && !done)
 		r = sync_handle(fusefs, fi, datasync, NULL);
 	fuse_reply_err(req, -r);

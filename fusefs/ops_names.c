@@ -120,7 +120,7 @@ void ops_readlink(fuse_req_t req, fuse_ino_t nodeid)
 	struct fusefs *fusefs = ops_enter(req);
 	struct inode *inode = ops_inode(fusefs, nodeid);
 	char *target = NULL;
-	int r = -ops_check_inode(fusefs, inode);
+	int r = -ops_check_inode(inode);
 	if (r == 0)
 		r = names_readlink(fusefs->volume, inode, &target);
 	if (r == 0)
@@ -171,6 +171,19 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	unlink_name(req, parent, name, true);
 }
 
+/* The kernel moves a name by itself after our reply, with whatever it took it
+ * to mean when it asked. If that was before it forgot the past, the new name has
+ * to be forgotten as well. */
+static void note_late(struct fusefs *fusefs, fuse_ino_t parent,
+		      const char *name)
+{
+	pthread_mutex_lock(&fusefs->late_lock);
+	/* Without memory the name may answer ESTALE until it is evicted. */
+	if (fusefs->volume->invalidating)
+		(void)crash_stales_add(&fusefs->late, parent, name);
+	pthread_mutex_unlock(&fusefs->late_lock);
+}
+
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
@@ -187,6 +200,10 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 			.flags = flags,
 		};
 		r = names_rename(fusefs->volume, &rename);
+		if (r == 0)
+			note_late(fusefs, parent, name);
+		if (r == 0)
+			note_late(fusefs, new_parent, new_name);
 	}
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);

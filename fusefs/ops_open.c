@@ -59,7 +59,7 @@ static void describe(const struct fusefs *fusefs, struct ops_handle *handle,
 static int open_inode(struct fusefs *fusefs, struct inode *inode,
 		      struct fuse_file_info *fi)
 {
-	int r = -ops_check_inode(fusefs, inode);
+	int r = -ops_check_inode(inode);
 	if (r == 0 && fi->flags & O_TRUNC)
 		r = data_truncate(fusefs->volume, inode, 0);
 	if (r == 0 && fi->flags & O_TRUNC)
@@ -139,6 +139,22 @@ void ops_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 	ops_leave(fusefs);
 }
 
+/* Anything but a regular file cannot answer a CREATE: the kernel shall look. */
+static int lookup_regular(struct volume *volume, struct inode *directory,
+			  const char *name, struct inode **ret_inode)
+{
+	struct inode *inode;
+	int r = names_lookup(volume, directory, name, &inode);
+	if (r < 0)
+		return r;
+	if (!inode_is_regular(inode)) {
+		names_forget(volume, inode, 1);
+		return -ESTALE;
+	}
+	*ret_inode = inode;
+	return 0;
+}
+
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		mode_t mode, struct fuse_file_info *fi)
 {
@@ -163,8 +179,8 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fi->flags &= ~O_TRUNC; /* there is nothing to cut off */
 	/* Somebody else was faster: then it is just opened. */
 	if (r == -EEXIST && !(fi->flags & O_EXCL))
-		r = names_lookup(fusefs->volume, ops_inode(fusefs, parent),
-				 name, &inode);
+		r = lookup_regular(fusefs->volume, ops_inode(fusefs, parent),
+				   name, &inode);
 	if (r == 0)
 		reply_create(req, fusefs, inode, fi);
 	else
@@ -172,24 +188,27 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	ops_leave(fusefs);
 }
 
-/* Every close of every duplicate, before close(2) returns: release comes too
- * late for what a profile decides at close. */
+/* Nothing is lost at a close: the kernel need not ask again. */
 void ops_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
-	struct fusefs *fusefs = ops_enter(req);
-	if (!ops_is_control(nodeid) && ops_check_handle(fusefs, fi) == 0)
-		data_close(fusefs->volume, ops_inode(fusefs, nodeid));
-	fuse_reply_err(req, 0);
-	ops_leave(fusefs);
+	(void)nodeid;
+	(void)fi;
+	fuse_reply_err(req, ENOSYS);
 }
 
+/* The last close of a description. The kernel queues it before close(2)
+ * returns, and the loop is done with it before it takes what was queued behind:
+ * so a profile may decide by it. */
 void ops_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	struct fusefs *fusefs = ops_enter(req);
-	if (ops_is_control(nodeid))
+	if (ops_is_control(nodeid)) {
 		ops_control_release(fi);
-	else
+	} else {
+		if (ops_check_handle(fusefs, fi) == 0)
+			data_close(fusefs->volume, ops_inode(fusefs, nodeid));
 		free_handle(fusefs, ops_handle_of(fi));
+	}
 	fuse_reply_err(req, 0);
 	ops_leave(fusefs);
 }
@@ -204,7 +223,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 		return;
 	}
 	struct inode *inode = ops_inode(fusefs, nodeid);
-	int r = ops_check_inode(fusefs, inode);
+	int r = ops_check_inode(inode);
 	struct ops_handle *handle = NULL;
 	if (r == 0)
 		handle = new_handle(fusefs, inode, fi->flags);

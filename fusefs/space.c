@@ -114,33 +114,8 @@ static int copy_range(const struct request *request, int64_t from, int64_t to,
 	return 0;
 }
 
-/* Moves the holds of all extents of from over to to. */
-static int take_over(struct scratch *scratch, struct extents *from,
-		     struct extents *to)
+static int put_zeros(struct extents *extents, int64_t from, int64_t to)
 {
-	for (struct extent *extent = extents_at(from, 0); extent != NULL;
-	     extent = extents_next(extent)) {
-		struct extent_what what = {.source = extent->source,
-					   .seq = extent->seq,
-					   .state = extent->state};
-		if (what.source != EXTENT_ZERO)
-			scratch_hold(scratch, what.source,
-				     (uint64_t)extent->length_bytes);
-		int r = extents_put(to, extent->offset_bytes,
-				    extent->length_bytes, &what);
-		if (r < 0) {
-			if (what.source != EXTENT_ZERO)
-				scratch_drop(scratch, what.source,
-					     (uint64_t)extent->length_bytes);
-			return r;
-		}
-	}
-	return 0;
-}
-
-static int put_zeros(const struct request *request, int64_t from, int64_t to)
-{
-	struct extents *extents = data_extents(request->volume, request->inode);
 	if (extents == NULL)
 		return -ENOMEM;
 	struct extent_what what = {.source = EXTENT_ZERO,
@@ -160,13 +135,14 @@ static int move_tail(const struct request *request, int64_t *ret_size)
 	struct extents *moved = extents_new(scratch);
 	if (moved == NULL)
 		return -ENOMEM;
-	int r = copy_range(request, from, to, size - from, moved);
 	/* Zeros first, over everything from the place on: they are the new
 	 * gap, and hide the old end behind a shorter size. */
+	int r = put_zeros(moved, request->offset, DATA_END);
 	if (r == 0)
-		r = put_zeros(request, request->offset, DATA_END);
+		r = copy_range(request, from, to, size - from, moved);
+	struct extents *extents = data_extents(request->volume, request->inode);
 	if (r == 0)
-		r = take_over(scratch, moved, request->inode->extents);
+		r = extents == NULL ? -ENOMEM : extents_take(extents, moved);
 	extents_free(moved);
 	*ret_size = insert ? size + length : size - length;
 	return r;
@@ -182,19 +158,25 @@ static int change_view(const struct request *request, int64_t *ret_size)
 	if (!(request->mode & FALLOC_FL_KEEP_SIZE) && request->end > size)
 		*ret_size = request->end;
 	if (request->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		return put_zeros(request, request->offset, request->end);
+		return put_zeros(data_extents(request->volume, request->inode),
+				 request->offset, request->end);
 	return 0;
 }
 
-/* The extents that change_view() made get the number of the record. */
+/* The extents that change_view() made get the number of the record. Without a
+ * name there is none: then moved data is dirty, as any other. */
 static void stamp_view(struct inode *inode, uint64_t seq)
 {
-	enum extent_state state =
-		inode->nlink > 0 ? EXTENT_PUSHED : EXTENT_CLEAN;
 	for (struct extent *extent = extents_at(inode->extents, 0);
-	     extent != NULL; extent = extents_next(extent))
-		if (extent->seq == UINT64_MAX)
-			extents_mark(inode->extents, extent, state, seq);
+	     extent != NULL; extent = extents_next(extent)) {
+		if (extent->seq != UINT64_MAX)
+			continue;
+		enum extent_state state = EXTENT_PUSHED;
+		if (inode->nlink == 0)
+			state = extent->source == EXTENT_ZERO ? EXTENT_CLEAN
+							      : EXTENT_DIRTY;
+		extents_mark(inode->extents, extent, state, seq);
+	}
 }
 
 static int allocate_locked(const struct request *request)
@@ -219,8 +201,6 @@ static int allocate_locked(const struct request *request)
 	if (r == 0)
 		r = change_view(request, &size);
 	if (r < 0) {
-		/* What was hidden so far may be shown wrongly: let the record
-		 * make it true. Only running out of memory leads here. */
 		journal_record_discard(volume, record);
 		data_trim(volume, inode);
 		return r;

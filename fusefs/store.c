@@ -196,6 +196,21 @@ void store_forget_fd(struct store *store, struct inode *inode)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* The same for a file in a directory of ours that its owner may not search: the
+ * directory's bits are lent instead. */
+static int open_in_closed(int dirfd, const char *name, int flags)
+{
+	struct stat st;
+	if (fstat(dirfd, &st) < 0 || st.st_uid != geteuid() ||
+	    (st.st_mode & 0700) == 0700 ||
+	    fchmod(dirfd, (st.st_mode & 07777) | 0700) < 0)
+		return -EACCES;
+	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : fd;
+	(void)fchmod(dirfd, st.st_mode & 07777); /* best effort */
+	return r;
+}
+
 /* Opens what only its owner's permission bits forbid: we own the store, the
  * mode is the program's business. The bits are lent for the moment of opening
  * and given back; a crash of ours in between leaves them wider. */
@@ -206,7 +221,8 @@ int store_open_owned(int dirfd, const char *name, int flags)
 		return fd < 0 ? -errno : fd;
 	struct stat st;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+		return errno == EACCES ? open_in_closed(dirfd, name, flags)
+				       : -errno;
 	if (S_ISLNK(st.st_mode) || st.st_uid != geteuid() ||
 	    (st.st_mode & 0700) == 0700)
 		return -EACCES;

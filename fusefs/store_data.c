@@ -84,10 +84,53 @@ static int zero_by_hand(int fd, int64_t offset, int64_t length)
 	return write_zeros(fd, offset, end);
 }
 
+/* Copies bytes within the file, in an order that reads each before it is
+ * overwritten. */
+static int move_bytes(int fd, int64_t from, int64_t to, int64_t length)
+{
+	char buffer[ZEROS_BYTES];
+	for (int64_t done = 0; done < length;) {
+		int64_t n = length - done;
+		if (n > ZEROS_BYTES)
+			n = ZEROS_BYTES;
+		int64_t at = from < to ? length - done - n : done;
+		ssize_t had = store_read(fd, buffer, (size_t)n, from + at);
+		if (had < 0)
+			return (int)had;
+		int r = store_write(fd, buffer, (size_t)had, to + at);
+		if (r < 0)
+			return r;
+		done += n;
+	}
+	return 0;
+}
+
+/* -EINVAL, as fallocate(2) has it, if the file does not reach so far. */
+static int move_by_hand(int fd, bool insert, int64_t offset, int64_t length)
+{
+	int64_t size = lseek(fd, 0, SEEK_END);
+	if (size < 0)
+		return -errno;
+	int64_t end = offset + length;
+	if ((insert ? offset : end) >= size)
+		return -EINVAL;
+	int r = insert ? move_bytes(fd, offset, end, size - offset)
+		       : move_bytes(fd, end, offset, size - end);
+	if (r < 0)
+		return r;
+	return insert ? write_zeros(fd, offset, end)
+		      : store_truncate(fd, size - length);
+}
+
 int store_space(int fd, int mode, int64_t offset, int64_t length)
 {
 	if (fallocate(fd, mode, offset, length) == 0)
 		return 0;
+	/* EINVAL: the store's blocks may be larger than the profile's. */
+	if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE) &&
+	    (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+		return move_by_hand(fd, mode & FALLOC_FL_INSERT_RANGE, offset,
+				    length);
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return -errno;
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {

@@ -60,6 +60,25 @@ static void invalidate(struct fusefs *fusefs, const struct crash_stales *stales)
 				fusefs->session, stales->list[i].nodeid, 0, 0);
 }
 
+/* Until nothing was renamed meanwhile. A rename of the past holds the lock of
+ * its directory, for which invalidating a name there has waited: so what comes
+ * after the last round is of the present. */
+static void invalidate_late(struct fusefs *fusefs)
+{
+	bool more = true;
+	while (more) {
+		pthread_mutex_lock(&fusefs->late_lock);
+		struct crash_stales late = fusefs->late;
+		fusefs->late = (struct crash_stales){0};
+		more = late.count > 0;
+		if (!more)
+			fusefs->volume->invalidating = false;
+		pthread_mutex_unlock(&fusefs->late_lock);
+		invalidate(fusefs, &late);
+		crash_stales_done(&late);
+	}
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -77,7 +96,7 @@ static int crash(struct backend *backend, const struct plan *plan,
 			    reterr_why);
 	if (r == 0) {
 		invalidate(fusefs, &stales);
-		fusefs->volume->invalidating = false;
+		invalidate_late(fusefs);
 		ret_report->elapsed_us = now_us() - begin;
 		event_add(fusefs->events, "crash",
 			  "\"incarnation\":%llu,\"lost_records\":%llu,"

@@ -93,6 +93,7 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	init_locks(volume);
 	journal_init(&volume->journal);
 	list_init(&volume->times);
+	list_init(&volume->times_dropped);
 	list_init(&volume->dirty);
 	list_init(&volume->open);
 	list_init(&volume->all);

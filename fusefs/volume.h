@@ -44,7 +44,7 @@ struct volume {
 	pthread_rwlock_t gate;
 	pthread_mutex_t commit_lock;
 	pthread_mutex_t lock;
-	pthread_mutex_t times_lock; /* guards times and dirty */
+	pthread_mutex_t times_lock; /* guards times* and dirty */
 
 	const struct profile *profile;
 	struct store *store;
@@ -63,11 +63,12 @@ struct volume {
 	uint64_t dentry_count;
 	uint64_t next_number;
 
-	struct list all;   /* every inode; lock */
-	struct list reap;  /* inodes about to be freed; lock */
-	struct list times; /* inodes whose times are not durable */
-	struct list dirty; /* inodes with extents */
-	struct list open;  /* inodes with open handles; lock */
+	struct list all;	   /* every inode; lock */
+	struct list reap;	   /* inodes about to be freed; lock */
+	struct list times;	   /* inodes whose times are not durable */
+	struct list times_dropped; /* and those whose never will be */
+	struct list dirty;	   /* inodes with extents */
+	struct list open;	   /* inodes with open handles; lock */
 
 	pthread_mutex_t mode_lock; /* guards mode and mode_since_ms */
 	struct mode mode;

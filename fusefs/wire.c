@@ -14,6 +14,7 @@
 #define OPCODE_TMPFILE 51
 
 static _Thread_local struct {
+	bool ordered;
 	bool tmpfile;
 	bool clears_set_id;
 	bool init_v2; /* INIT, and the kernel offers HANDLE_KILLPRIV_V2 */
@@ -76,6 +77,7 @@ void wire_note(struct fuse_buf *buffer)
 {
 	struct fuse_in_header *header = buffer->mem;
 	current.clears_set_id = clears_set_id(buffer, header->opcode);
+	current.ordered = header->opcode == FUSE_RELEASE;
 	current.init_v2 = false;
 	if (header->opcode == FUSE_INIT) {
 		const struct fuse_init_in *in =
@@ -90,6 +92,11 @@ void wire_note(struct fuse_buf *buffer)
 		current.tmpfile = true;
 	}
 #endif
+}
+
+bool wire_is_ordered(void)
+{
+	return current.ordered;
 }
 
 bool wire_is_tmpfile(void)

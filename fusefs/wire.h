@@ -25,6 +25,8 @@ int wire_attach(struct fuse_session *session);
 void wire_note(struct fuse_buf *buffer);
 
 /* Of the request that this thread processes: */
+/* It must be done before anything that was queued behind it begins. */
+bool wire_is_ordered(void);
 bool wire_is_tmpfile(void);
 bool wire_clears_set_id(void);
 

@@ -178,10 +178,10 @@ static int change_locked(struct volume *volume, struct inode *inode,
 		entry->size = size;
 		if (value != NULL && strcmp(name, "security.capability") == 0)
 			inode->has_capability = true;
-		if (record != NULL) {
+		if (record != NULL)
 			journal_append(&volume->journal, record);
-			entry->pending++;
-		}
+		/* Without a record it stays: the store never has it. */
+		entry->pending++;
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	}
 	pthread_rwlock_unlock(&inode->lock);
@@ -317,7 +317,7 @@ int xattrs_record_all(struct volume *volume, struct inode *inode)
 		struct record *record = record_of(volume, inode, entry);
 		if (record == NULL)
 			return -ENOMEM;
-		entry->pending++;
+		entry->pending = 1; /* the first record that it gets */
 		journal_append(&volume->journal, record);
 	}
 	return 0;

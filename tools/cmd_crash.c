@@ -8,8 +8,7 @@ static const struct cmd_option options[] = {
 	CMD_OPTION_CONTROL,
 	{"keep", 0, "none|all",
 	 "what survives of the rest: none (the default) or all"},
-	{"digest", 0, NULL,
-	 "add a number for all that survived: equal trees, equal numbers"},
+	{"digest", 0, NULL, "add a number that equal trees have in common"},
 	{0},
 };
 

@@ -131,7 +131,7 @@ static void starting_refuses(void)
 
 static void status_tells(struct flakey *disk)
 {
-	struct flakey_status status = FLAKEY_STATUS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
 	char wanted[4096];
 
 	is(flakey_status(disk, &status), 0, "status");
@@ -151,10 +151,10 @@ static void status_tells(struct flakey *disk)
 /* A program built with a shorter structure must not be written over. */
 static void old_structures_stay_whole(struct flakey *disk)
 {
-	struct flakey_status status;
+	struct flakey_info status;
 
 	memset(&status, 0x55, sizeof(status));
-	status.size = offsetof(struct flakey_status, state);
+	status.size = offsetof(struct flakey_info, state);
 	is(flakey_status(disk, &status), 0, "a shorter structure works");
 	ok(strcmp(status.profile, "ext4") == 0, "its members are set");
 	ok(status.state[0] == 0x55 && status.requests == 0x5555555555555555,
@@ -214,7 +214,7 @@ static void unsynced_finds_the_missing_fsync(struct flakey *disk)
 static void a_crash_loses_what_was_not_synced(struct flakey *disk)
 {
 	struct flakey_report report = FLAKEY_REPORT_INIT;
-	struct flakey_status status = FLAKEY_STATUS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
 	int fd;
 
 	write_file("mnt/kept", "kept", true);
@@ -231,6 +231,25 @@ static void a_crash_loses_what_was_not_synced(struct flakey *disk)
 	is((int)size_of("store/kept"), 4, "in the store, too");
 	ok(read(fd, &report, 1) < 0 && errno == EIO, "open files answer EIO");
 	(void)close(fd); /* only read from */
+}
+
+static void equal_trees_have_equal_digests(struct flakey *disk)
+{
+	struct flakey_report first = FLAKEY_REPORT_INIT;
+	struct flakey_report second = FLAKEY_REPORT_INIT;
+	struct flakey_plan plan = FLAKEY_PLAN_INIT;
+
+	is(flakey_crash(disk, NULL, &first), 0, "crash without a digest");
+	same(first.digest, 0, "has none");
+	plan.digest = 1;
+	is(flakey_crash(disk, &plan, &first), 0, "crash with a digest");
+	write_file("mnt/lost-again", "x", false);
+	is(flakey_crash(disk, &plan, &second), 0, "and another");
+	ok(first.digest != 0 && first.digest == second.digest,
+	   "the same tree has the same digest");
+	write_file("mnt/digested", "x", true);
+	is(flakey_crash(disk, &plan, &second), 0, "after a change");
+	ok(first.digest != second.digest, "it has another");
 }
 
 static void a_crash_can_keep_all(struct flakey *disk)
@@ -251,7 +270,7 @@ static void a_crash_can_keep_all(struct flakey *disk)
 
 static void dropped_writes_are_lost(struct flakey *disk)
 {
-	struct flakey_status status = FLAKEY_STATUS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
 
 	is(flakey_drop_writes(disk, NULL), 0, "drop-writes");
 	write_file("mnt/dropped", "dropped", true);
@@ -281,7 +300,7 @@ static void failed_writes_are_seen(struct flakey *disk)
 static void modes_last_as_long_as_told(struct flakey *disk)
 {
 	struct flakey_mode_options options = FLAKEY_MODE_OPTIONS_INIT;
-	struct flakey_status status = FLAKEY_STATUS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
 	time_t deadline = time(NULL) + DEADLINE_S;
 
 	options.for_ms = 50;
@@ -292,6 +311,7 @@ static void modes_last_as_long_as_told(struct flakey *disk)
 	options.for_ms = 0;
 	options.up_ms = 100;
 	is(flakey_error_writes(disk, &options), -EINVAL, "so is half a cycle");
+	says(flakey_error(disk), "needs both", "with a sentence");
 	(void)flakey_status(disk, &status);
 	ok(strcmp(status.mode, "allow-writes") == 0, "and nothing changed");
 	options.for_ms = 300;
@@ -323,7 +343,7 @@ static void *call_often(void *argument)
 	intptr_t failed = 0;
 
 	for (int i = 0; i < CALLS_PER_THREAD; i++) {
-		struct flakey_status status = FLAKEY_STATUS_INIT;
+		struct flakey_info status = FLAKEY_INFO_INIT;
 
 		failed += flakey_status(disk, &status) < 0;
 		failed += flakey_unsynced(disk, NULL, NULL) < 0;
@@ -368,7 +388,7 @@ static void handles_can_be_attached(void)
 
 static void a_mount_ends(struct flakey *disk)
 {
-	struct flakey_status status = FLAKEY_STATUS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
 	int fd;
 
 	write_file("mnt/last", "last", false);
@@ -418,6 +438,7 @@ int main(int argc, char **argv)
 	old_structures_stay_whole(disk);
 	unsynced_finds_the_missing_fsync(disk);
 	a_crash_loses_what_was_not_synced(disk);
+	equal_trees_have_equal_digests(disk);
 	a_crash_can_keep_all(disk);
 	dropped_writes_are_lost(disk);
 	failed_writes_are_seen(disk);

@@ -77,7 +77,7 @@ void lose_power()
 	Disk disk("store", "mnt");
 	std::vector<std::string> paths;
 	flakey_report report = FLAKEY_REPORT_INIT;
-	flakey_status status = FLAKEY_STATUS_INIT;
+	flakey_info status = FLAKEY_INFO_INIT;
 	flakey_plan plan = FLAKEY_PLAN_INIT;
 	flakey_mode_options options = FLAKEY_MODE_OPTIONS_INIT;
 

@@ -90,8 +90,11 @@ static enum case_result changes_move_the_times(void)
 	CHECK(!before(&now.st_ctim, &was.st_ctim));
 	CHECK(age("f") == 0 && ftruncate(fd, 1) == 0 && !is_aged("f"));
 	CHECK(age("f") == 0 && fstat(fd, &was) == 0);
-	CHECK(fchmod(fd, 0600) == 0 && is_aged("f"));
-	CHECK(fstat(fd, &now) == 0 && before(&was.st_ctim, &now.st_ctim));
+	/* The clock of files may tick slowly. */
+	do {
+		CHECK(fchmod(fd, 0600) == 0 && is_aged("f"));
+		CHECK(fstat(fd, &now) == 0);
+	} while (!before(&was.st_ctim, &now.st_ctim));
 	CHECK(close(fd) == 0);
 	return CASE_PASSED;
 }

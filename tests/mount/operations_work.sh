@@ -23,12 +23,12 @@ mkdir "$MNT/ops"
 tap_include "$OPERATIONS" "$MNT/ops"
 
 verb sync
-listing "$MNT" >"$WORK/live"
-listing "$STORE" >"$WORK/store"
-ok "after a sync the store is the live image" diff "$WORK/live" "$WORK/store"
+listing "$MNT" >"$WORK/list.live"
+listing "$STORE" >"$WORK/list.store"
+ok "after a sync the store is the live image" diff "$WORK/list.live" "$WORK/list.store"
 verb crash
-listing "$MNT" >"$WORK/after"
-ok "a crash then changes nothing" diff "$WORK/live" "$WORK/after"
+listing "$MNT" >"$WORK/list.after"
+ok "a crash then changes nothing" diff "$WORK/list.live" "$WORK/list.after"
 ok "all can be removed" rm -rf "$MNT/ops"
 is "and then nothing is left" "" "$(ls -A "$MNT")"
 is "while the store still has it" ops "$(ls -A "$STORE")"

@@ -30,7 +30,8 @@ point() {
 }
 
 mkdir "$work/tmp"
-chmod 755 "$work" "$work/tmp"
+chmod 755 "$work"
+chmod 1777 "$work/tmp"
 start=$(date +%s)
 status=0
 TMPDIR=$work/tmp "$1" "$2" "$3" >"$work/text" 2>&1 || status=$?

@@ -24,7 +24,7 @@ commit_files() {
 		echo "content $first" >"$repository/d$((first % 7))/f$first"
 		first=$((first + 1))
 	done
-	in_repository add . && in_repository "$@" commit -qm "up to $last"
+	in_repository "$@" add . && in_repository "$@" commit -qm "up to $last"
 }
 
 count_commits() {

@@ -60,7 +60,19 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* The life of a child: its threads, and a last look at their logs. */
+static bool crash(struct hammer *hammer)
+{
+	int r;
+
+	atomic_fetch_add(&hammer->board->crashes_begun, 1);
+	r = controlfile_verb(hammer->root, "crash");
+	atomic_fetch_add(&hammer->board->crashes_ended, 1);
+	if (r < 0)
+		printf("# crash: %s\n", strerror(-r));
+	return r == 0;
+}
+
+/* The life of a child: its threads, then a crash and a look at their logs. */
 static int run_process(struct hammer *hammer, struct worker *workers)
 {
 	pthread_t threads[THREADS];
@@ -72,7 +84,7 @@ static int run_process(struct hammer *hammer, struct worker *workers)
 			return 2;
 	for (size_t i = 0; i < THREADS; i++)
 		(void)pthread_join(threads[i], NULL); /* cannot deadlock */
-	if (controlfile_verb(hammer->root, "crash") != 0)
+	if (!crash(hammer))
 		return 3;
 	for (size_t i = 0; i < THREADS; i++) {
 		bad |= !worker_check_log(&workers[i]);
@@ -107,17 +119,6 @@ static bool start(struct hammer *hammer, struct worker *workers)
 	return true;
 }
 
-static bool crash(struct hammer *hammer)
-{
-	int r;
-
-	atomic_fetch_add(&hammer->board->crashes_begun, 1);
-	r = controlfile_verb(hammer->root, "crash");
-	if (r < 0)
-		printf("# crash: %s\n", strerror(-r));
-	return r == 0;
-}
-
 /* Waits for work, not for time: a slow host gets the same number. */
 static bool crash_often(struct hammer *hammer, unsigned long times)
 {
@@ -133,8 +134,6 @@ static bool crash_often(struct hammer *hammer, unsigned long times)
 		next = atomic_load(&board->operations) +
 		       OPERATIONS_BETWEEN_CRASHES;
 	}
-	/* The children crash it once more, to look at their logs. */
-	atomic_fetch_add(&board->crashes_begun, PROCESSES);
 	atomic_store(&board->stop, true);
 	return good;
 }
@@ -153,25 +152,34 @@ static bool join(struct hammer *hammer)
 	return good;
 }
 
+/* The tree as text; NULL, after a line that says why, if it cannot be read. */
+static char *dump(int root, const char *name)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r = out ? treedump_write(root, out) : -ENOMEM;
+
+	if (out)
+		(void)fclose(out); /* memory only: r tells */
+	if (r == 0)
+		return text;
+	printf("# the %s cannot be read after%s: %s\n", name, text ? text : "",
+	       strerror(-r));
+	free(text);
+	return NULL;
+}
+
 static bool mount_is_store(const struct hammer *hammer)
 {
-	char *text[2] = {NULL, NULL};
-	int roots[2] = {hammer->root, hammer->store};
-	bool same;
+	char *mount = dump(hammer->root, "mount");
+	char *store = dump(hammer->store, "store");
+	bool same = mount && store && strcmp(mount, store) == 0;
 
-	for (int i = 0; i < 2; i++) {
-		size_t size;
-		FILE *out = open_memstream(&text[i], &size);
-
-		if (!out || treedump_write(roots[i], out) < 0 ||
-		    fclose(out) != 0)
-			return false;
-	}
-	same = strcmp(text[0], text[1]) == 0;
-	if (!same)
-		printf("# mount %s\n# store %s\n", text[0], text[1]);
-	free(text[0]);
-	free(text[1]);
+	if (mount && store && !same)
+		printf("# mount %s\n# store %s\n", mount, store);
+	free(mount);
+	free(store);
 	return same;
 }
 

@@ -43,12 +43,19 @@ static void fail(struct worker *worker, const char *what, int error)
 	atomic_store(&worker->board->stop, true);
 }
 
+/* The moment for crashed_since(). */
 static unsigned long crashes(const struct worker *worker)
 {
-	return atomic_load(&worker->board->crashes_begun);
+	return atomic_load(&worker->board->crashes_ended);
 }
 
-/* On paths: what rivals and crashes in between explain. */
+/* Whether a crash was under way then, or began since. */
+static bool crashed_since(const struct worker *worker, unsigned long moment)
+{
+	return atomic_load(&worker->board->crashes_begun) != moment;
+}
+
+/* On paths: what rivals explain; EIO if a crash came in between. */
 static void expect_path(struct worker *worker, const char *what, long result)
 {
 	static const int right[] = {
@@ -61,7 +68,8 @@ static void expect_path(struct worker *worker, const char *what, long result)
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
 		if (errno == right[i])
 			return;
-	fail(worker, what, errno);
+	if (errno != EIO || !crashed_since(worker, worker->began))
+		fail(worker, what, errno);
 }
 
 /* On descriptors: EIO or ESTALE only if there was a crash since they were
@@ -73,7 +81,7 @@ static bool expect_fd(struct worker *worker, const char *what, long result,
 
 	if (result >= 0)
 		return true;
-	if ((error != EIO && error != ESTALE) || crashes(worker) == opened)
+	if ((error != EIO && error != ESTALE) || !crashed_since(worker, opened))
 		fail(worker, what, error);
 	return false;
 }
@@ -102,9 +110,7 @@ static int open_random(struct worker *worker, int flags)
 	int fd = openat(worker->root, random_path(worker, path),
 			flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 
-	/* After O_CREAT a rival's crash can take the new file away. */
-	if (!(fd < 0 && errno == EIO))
-		expect_path(worker, "open", fd);
+	expect_path(worker, "open", fd);
 	return fd;
 }
 
@@ -303,14 +309,14 @@ static void act_log(struct worker *worker)
 	int fd;
 
 	if (!worker_check_log(worker)) {
-		fail(worker, "acknowledged records are lost", 0);
+		fail(worker, "acknowledged records cannot be read", errno);
 		return;
 	}
 	log_path(worker, path);
 	fill_record(record, worker->number, worker->log_synced);
 	fd = openat(worker->root, path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0) {
-		fail(worker, "open the log", errno);
+		(void)expect_fd(worker, "open the log", -1, now);
 		return;
 	}
 	if (expect_fd(worker, "write the log",
@@ -353,6 +359,7 @@ void worker_run(struct worker *worker)
 		unsigned int index =
 			pick(worker, sizeof(actions) / sizeof(actions[0]));
 
+		worker->began = crashes(worker);
 		actions[index](worker);
 		atomic_fetch_add(&worker->board->operations, 1);
 	}
@@ -369,7 +376,7 @@ bool worker_check_log(const struct worker *worker)
 	log_path(worker, path);
 	fd = openat(worker->root, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return crashed_since(worker, now) && worker_check_log(worker);
 	/* The last ones tell: the earlier were looked at before. */
 	if (worker->log_synced > 8)
 		number = worker->log_synced - 8;
@@ -382,7 +389,8 @@ bool worker_check_log(const struct worker *worker)
 			break;
 	}
 	(void)close(fd); /* only read from */
-	if (number < worker->log_synced && crashes(worker) != now)
+	if (number < worker->log_synced && crashed_since(worker, now))
 		return worker_check_log(worker);
+	errno = 0; /* what is not there now was lost */
 	return number == worker->log_synced;
 }

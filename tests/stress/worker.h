@@ -16,6 +16,7 @@
 struct worker_board {
 	atomic_ulong operations;    /* done by all */
 	atomic_ulong crashes_begun; /* counted before the crash is asked for */
+	atomic_ulong crashes_ended; /* and when it was answered */
 	atomic_bool stop;	    /* set by the end, or a failure */
 	atomic_ulong failures;
 };
@@ -26,6 +27,7 @@ struct worker {
 	int number;
 	uint64_t random;	  /* state of the generator: the seed */
 	unsigned long log_synced; /* records that fsync acknowledged */
+	unsigned long began;	  /* crashes when the action at hand began */
 };
 
 /* Makes the worker's log, empty and durable. Before any crash. */
