@@ -21,6 +21,7 @@
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
+#include "fusefs/writeback.h"
 
 /* Records stored per hold of the volume's lock: others get in between. */
 #define BATCH 64
@@ -57,30 +58,6 @@ static int end(struct commit *commit, int r)
 	return r;
 }
 
-static void log_path(struct volume *volume, struct inode *inode,
-		     const char *kind, const char *reason)
-{
-	struct text path;
-	struct text json;
-	text_init(&path);
-	text_init(&json);
-	dentry_inode_path_locked(volume, inode, &path);
-	if (text_result(&path) == 0)
-		text_json_string(&json, path.data);
-	if (text_result(&path) == 0 && text_result(&json) == 0)
-		event_add(volume->events, kind, "\"path\":%s,\"reason\":\"%s\"",
-			  json.data, reason);
-	text_done(&path);
-	text_done(&json);
-}
-
-static void log_lost(struct volume *volume, struct inode *inode,
-		     const char *why)
-{
-	volume->lost_commits++;
-	log_path(volume, inode, "lost-commit", why);
-}
-
 /* One record further: 1 done, 0 there is none, or an error. */
 static int step_locked(struct commit *commit)
 {
@@ -93,10 +70,11 @@ static int step_locked(struct commit *commit)
 		const char *why = NULL;
 		r = apply_record_locked(volume, record, &why);
 		if (r == APPLY_LOST)
-			log_lost(volume, record->inode, why);
+			writeback_log_lost_locked(volume, record->inode, why);
 	}
 	if (r < 0) {
-		log_path(volume, record->inode, "store-error", strerror(-r));
+		writeback_log_locked(volume, record->inode, "store-error",
+				     strerror(-r));
 		return r;
 	}
 	if (r == APPLY_LOST) {
@@ -132,6 +110,61 @@ static int commit_names(struct commit *commit)
 		pthread_mutex_lock(&volume->lock);
 		for (int i = 0; i < BATCH && r > 0; i++)
 			r = step_locked(commit);
+		pthread_mutex_unlock(&volume->lock);
+	}
+	return r;
+}
+
+static const struct commit_range everything = {0, DATA_END};
+
+static int own_data(struct commit *commit, struct inode *inode,
+		    const struct commit_range *range, bool stored_only)
+{
+	const struct writeback writeback = {
+		.volume = commit->volume,
+		.mode = commit->mode,
+		.from = range->from,
+		.to = range->to,
+		.stored_only = stored_only,
+		.times_follow = commit->names,
+	};
+	return writeback_inode(&writeback, inode);
+}
+
+static struct inode *next_ordered(struct volume *volume)
+{
+	struct inode *inode = NULL;
+	pthread_mutex_lock(&volume->lock);
+	pthread_mutex_lock(&volume->times_lock);
+	if (!list_empty(&volume->ordered)) {
+		inode = list_entry(volume->ordered.next, struct inode,
+				   ordered_link);
+		list_remove(&inode->ordered_link);
+		inode_pin(inode);
+	}
+	pthread_mutex_unlock(&volume->times_lock);
+	pthread_mutex_unlock(&volume->lock);
+	return inode;
+}
+
+/* data=ordered: the pages in which a truncation or a hole zeroed a part of a
+ * block go out with the commit, as they are now and where they have blocks. */
+static int commit_ordered(struct commit *commit)
+{
+	struct volume *volume = commit->volume;
+	struct inode *inode;
+	int r = 0;
+	while (r == 0 && (inode = next_ordered(volume)) != NULL) {
+		pthread_rwlock_wrlock(&inode->lock);
+		const struct commit_range range = {
+			inode->ordered_from / PAGE * PAGE,
+			(inode->ordered_to + PAGE - 1) / PAGE * PAGE,
+		};
+		inode->ordered_to = 0;
+		pthread_rwlock_unlock(&inode->lock);
+		r = own_data(commit, inode, &range, true);
+		pthread_mutex_lock(&volume->lock);
+		inode_unpin_locked(volume, inode);
 		pthread_mutex_unlock(&volume->lock);
 	}
 	return r;
@@ -196,180 +229,6 @@ static void commit_times(struct commit *commit)
 	pthread_mutex_unlock(&volume->lock);
 }
 
-/* Own data */
-
-static int take_piece(struct record_pieces *pieces, size_t *capacity,
-		      const struct record_piece *piece)
-{
-	if (pieces->count == *capacity) {
-		size_t grown = *capacity ? *capacity * 2 : 4;
-		struct record_piece *list =
-			reallocarray(pieces->list, grown, sizeof(*list));
-		if (list == NULL)
-			return -ENOMEM;
-		pieces->list = list;
-		*capacity = grown;
-	}
-	pieces->list[pieces->count++] = *piece;
-	return 0;
-}
-
-/* Holds the dirty data of the range, so that it can be copied without a lock.
- * Writers then leave it alone (flushing). */
-static int hold_dirty(struct volume *volume, struct inode *inode,
-		      const struct commit_range *range,
-		      struct record_pieces *ret_pieces)
-{
-	size_t capacity = 0;
-	for (struct extent *extent = extents_at(inode->extents, range->from);
-	     extent != NULL && extent->offset_bytes < range->to;
-	     extent = extents_next(extent)) {
-		if (extent->state != EXTENT_DIRTY)
-			continue;
-		int64_t from = extent->offset_bytes;
-		int64_t to = extents_end(extent);
-		if (from < range->from)
-			from = range->from;
-		if (to > range->to)
-			to = range->to;
-		struct record_piece piece = {
-			.offset_bytes = from,
-			.length_bytes = to - from,
-			.source = extent->source +
-				  (uint64_t)(from - extent->offset_bytes),
-		};
-		int r = take_piece(ret_pieces, &capacity, &piece);
-		if (r < 0)
-			return r;
-		scratch_hold(volume->scratch, piece.source,
-			     (uint64_t)piece.length_bytes);
-	}
-	return 0;
-}
-
-static void drop_pieces(struct volume *volume, struct record_pieces *pieces)
-{
-	for (size_t i = 0; i < pieces->count; i++)
-		scratch_drop(volume->scratch, pieces->list[i].source,
-			     (uint64_t)pieces->list[i].length_bytes);
-	free(pieces->list);
-}
-
-/* The pages become clean without having been stored. */
-static int clean_range(struct inode *inode, const struct commit_range *range)
-{
-	int r = extents_split(inode->extents, range->from);
-	if (r == 0 && range->to < DATA_END)
-		r = extents_split(inode->extents, range->to);
-	if (r < 0)
-		return r;
-	for (struct extent *extent = extents_at(inode->extents, range->from);
-	     extent != NULL && extent->offset_bytes < range->to;
-	     extent = extents_next(extent))
-		if (extent->state == EXTENT_DIRTY)
-			extents_mark(inode->extents, extent, EXTENT_CLEAN, 0);
-	return 0;
-}
-
-/* Writing changes the store's mtime; what a commit without names must not. */
-static int write_pieces(struct commit *commit, struct inode *inode,
-			const struct record_pieces *pieces)
-{
-	struct volume *volume = commit->volume;
-	int fd;
-	int r = store_get_fd(volume, inode, true, &fd);
-	if (r < 0)
-		return r;
-	struct stat before;
-	r = store_file_stat(fd, &before);
-	if (r == 0)
-		r = apply_pieces(volume, fd, pieces);
-	struct stat after;
-	bool keep_times = !(commit->names && inode->times_dirty);
-	if (r == 0 && keep_times) {
-		const struct timespec times[2] = {before.st_atim,
-						  before.st_mtim};
-		(void)store_set_file_times(fd, times); /* only cosmetic */
-	}
-	bool known = r == 0 && store_file_stat(fd, &after) == 0;
-	pthread_rwlock_wrlock(&inode->lock);
-	if (r == 0)
-		apply_settle_pieces(volume, inode, pieces);
-	if (known)
-		inode->blocks = (uint64_t)after.st_blocks;
-	if (r == 0 &&
-	    (inode->extents == NULL || inode->extents->dirty_bytes == 0))
-		inode->dirty_since_ns = 0;
-	pthread_rwlock_unlock(&inode->lock);
-	store_put_fd(volume->store, inode);
-	return r;
-}
-
-static void log_inode(struct volume *volume, struct inode *inode,
-		      const char *kind, const char *reason)
-{
-	pthread_mutex_lock(&volume->lock);
-	if (strcmp(kind, "lost-commit") == 0)
-		log_lost(volume, inode, reason);
-	else
-		log_path(volume, inode, kind, reason);
-	pthread_mutex_unlock(&volume->lock);
-}
-
-/* What happens to the data of a range when the disk does not take it. */
-static int refuse_data(struct commit *commit, struct inode *inode,
-		       const struct commit_range *range)
-{
-	pthread_rwlock_wrlock(&inode->lock);
-	int r = clean_range(inode, range);
-	inode->dirty_since_ns = 0;
-	if (r == 0 && commit->mode == MODE_ERROR_WRITES)
-		errseq_set(&inode->write_error, EIO);
-	pthread_rwlock_unlock(&inode->lock);
-	if (r < 0)
-		return r;
-	if (commit->mode == MODE_ALLOW_WRITES)
-		log_inode(commit->volume, inode, "lost-commit",
-			  "the file was dropped");
-	if (commit->mode != MODE_ERROR_WRITES)
-		return 0;
-	log_inode(commit->volume, inode, "write-error", "error-writes");
-	return -EIO;
-}
-
-static int commit_data(struct commit *commit, struct inode *inode,
-		       const struct commit_range *range)
-{
-	struct volume *volume = commit->volume;
-	struct record_pieces pieces = {0};
-	pthread_rwlock_wrlock(&inode->lock);
-	int r = 0;
-	bool any = inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
-		   inode->nlink > 0 && !inode->dead;
-	if (any)
-		r = hold_dirty(volume, inode, range, &pieces);
-	else if (inode->nlink == 0 && !inode->in_store)
-		data_pay(inode);
-	bool arrives = inode->in_store && commit->mode == MODE_ALLOW_WRITES;
-	if (r == 0 && arrives && pieces.count > 0)
-		inode->flushing++;
-	else
-		arrives = false;
-	pthread_rwlock_unlock(&inode->lock);
-	if (r == 0 && arrives) {
-		r = write_pieces(commit, inode, &pieces);
-		pthread_rwlock_wrlock(&inode->lock);
-		inode->flushing--;
-		pthread_rwlock_unlock(&inode->lock);
-		if (r < 0)
-			log_inode(volume, inode, "store-error", strerror(-r));
-	} else if (r == 0 && pieces.count > 0) {
-		r = refuse_data(commit, inode, range);
-	}
-	drop_pieces(volume, &pieces);
-	return r;
-}
-
 static bool data_needs_blocks(struct volume *volume, struct inode *inode,
 			      const struct commit_range *range)
 {
@@ -401,8 +260,6 @@ static struct profile_choice choose(struct volume *volume, struct inode *inode,
 	return profile_choose(volume->profile, &sync);
 }
 
-static const struct commit_range everything = {0, DATA_END};
-
 int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		const struct commit_range *range)
 {
@@ -423,11 +280,13 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	 * the order does not show, and the file must exist before its data. */
 	bool data_first = commit.mode == MODE_ERROR_WRITES;
 	if (choice.own_data && data_first)
-		r = commit_data(&commit, inode, &pages);
+		r = own_data(&commit, inode, &pages, false);
 	if (r == 0 && choice.all_names)
 		r = commit_names(&commit);
+	if (r == 0 && choice.all_names)
+		r = commit_ordered(&commit);
 	if (r == 0 && choice.own_data && !data_first)
-		r = commit_data(&commit, inode, &pages);
+		r = own_data(&commit, inode, &pages, false);
 	if (r == 0 && choice.all_names)
 		commit_times(&commit);
 	return end(&commit, r);
@@ -435,16 +294,29 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 
 /* Whether the range ends behind the end of the stored file: that the blocks of
  * the last part may have space already does not make its size durable. */
-static bool extends_store(struct volume *volume, struct inode *inode,
-			  const struct commit_range *range)
+/* Data in a range that the real file system starts to write by itself: where the
+ * store has the blocks it is there at once, elsewhere it goes with the names. */
+static int push(struct commit *commit, struct inode *inode,
+		const struct commit_range *range, bool only_if_allocates)
 {
-	int fd;
-	if (!inode->in_store || store_get_fd(volume, inode, false, &fd) < 0)
-		return true;
-	struct stat st;
-	bool extends = store_file_stat(fd, &st) < 0 || range->to > st.st_size;
-	store_put_fd(volume->store, inode);
-	return extends;
+	struct volume *volume = commit->volume;
+	int fd = -1;
+	int r = 0;
+	if (inode->in_store)
+		r = store_get_fd(volume, inode, false, &fd);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	bool go = !only_if_allocates ||
+		  data_allocates(volume, inode, fd, range->from, range->to);
+	if (go)
+		r = data_push_locked(volume, inode, fd, range->from, range->to);
+	pthread_rwlock_unlock(&inode->lock);
+	if (fd >= 0)
+		store_put_fd(volume->store, inode);
+	if (r == 0 && go)
+		r = own_data(commit, inode, range, true);
+	return r;
 }
 
 int commit_direct(struct volume *volume, struct inode *inode,
@@ -454,20 +326,32 @@ int commit_direct(struct volume *volume, struct inode *inode,
 	begin(volume, &commit);
 	int r = 0;
 	if (volume->read_only)
-		return end(&commit, -EROFS);
-	if (data_needs_blocks(volume, inode, range) ||
-	    extends_store(volume, inode, range)) {
-		/* The data is on the disk, the map that leads to it is not:
-		 * as if it had been pushed. */
-		pthread_rwlock_wrlock(&inode->lock);
-		r = data_push_locked(volume, inode, range->from, range->to);
-		pthread_rwlock_unlock(&inode->lock);
-		if (r == 0 && commit.mode == MODE_ERROR_WRITES)
-			r = -EIO;
-	} else if (profile_direct_is_durable(volume->profile)) {
-		r = commit_data(&commit, inode, range);
-	}
+		r = -EROFS;
+	else if (profile_direct_is_durable(volume->profile))
+		r = push(&commit, inode, range, false);
+	if (r == 0 && commit.mode == MODE_ERROR_WRITES)
+		r = -EIO;
 	return end(&commit, r);
+}
+
+void commit_push(struct volume *volume, struct inode *inode,
+		 const struct commit_range *range, bool only_if_allocates)
+{
+	struct commit commit;
+	begin(volume, &commit);
+	/* Nobody waits for it: what fails stays dirty, and a simulated error is
+	 * told at the next sync. */
+	int r = push(&commit, inode, range ? range : &everything,
+		     only_if_allocates);
+	(void)end(&commit, r);
+}
+
+void commit_stored(struct volume *volume, struct inode *inode)
+{
+	struct commit commit;
+	begin(volume, &commit);
+	int r = own_data(&commit, inode, &everything, true);
+	(void)end(&commit, r); /* as above */
 }
 
 /* The inodes with unsynced data now, pinned. */
@@ -509,7 +393,7 @@ int commit_all(struct volume *volume)
 		r = names;
 	for (size_t i = 0; i < count; i++) {
 		/* One that cannot be stored must not keep the others. */
-		int one = commit_data(&commit, inodes[i], &everything);
+		int one = own_data(&commit, inodes[i], &everything, false);
 		if (r == 0)
 			r = one;
 	}

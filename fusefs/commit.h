@@ -34,6 +34,13 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 int commit_direct(struct volume *volume, struct inode *inode,
 		  const struct commit_range *range);
 
+/* The data in a range, NULL for all, that the real file system starts to write by
+ * itself; if asked so, only if any of it needs new blocks. */
+void commit_push(struct volume *volume, struct inode *inode,
+		 const struct commit_range *range, bool only_if_allocates);
+/* Of all unsynced data, that for which the store has blocks. */
+void commit_stored(struct volume *volume, struct inode *inode);
+
 /* Everything: `sync`, clean unmount. */
 int commit_all(struct volume *volume);
 

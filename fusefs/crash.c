@@ -195,10 +195,12 @@ static void forget_content(struct volume *volume, struct inode *inode)
 	inode->times_dirty = false;
 	inode->times_dropped = false;
 	inode->truncated = false;
+	inode->ordered_to = 0;
 	inode->dirty_since_ns = 0;
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
 	list_remove(&inode->dirty_link);
+	list_remove(&inode->ordered_link);
 	pthread_mutex_unlock(&volume->times_lock);
 }
 

@@ -349,6 +349,27 @@ static int hide_behind(struct volume *volume, struct inode *inode, int64_t size,
 	return extents_put(extents, size, DATA_END - size, &what);
 }
 
+void data_order(struct volume *volume, struct inode *inode, int64_t offset)
+{
+	int64_t block = profile_block_bytes(volume->profile);
+	int64_t begin = offset / block * block;
+	const struct extent *extent = extents_at(inode->extents, begin);
+	bool dirty = extent != NULL && extent->state == EXTENT_DIRTY &&
+		     extent->offset_bytes < begin + block;
+	if (offset == begin || !profile_orders_zeroed_blocks(volume->profile) ||
+	    (!dirty && !data_is_allocated(volume, inode, -1, begin)))
+		return;
+	bool fresh = inode->ordered_to == 0;
+	if (fresh || begin < inode->ordered_from)
+		inode->ordered_from = begin;
+	if (begin + block > inode->ordered_to)
+		inode->ordered_to = begin + block;
+	pthread_mutex_lock(&volume->times_lock);
+	if (fresh)
+		list_append(&volume->ordered, &inode->ordered_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
 static int truncate_locked(struct volume *volume, struct inode *inode,
 			   int64_t size)
 {
@@ -374,6 +395,8 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 			     inode->sync_seq);
 	if (size == 0)
 		inode->truncated = true;
+	if (size <= inode->size_bytes)
+		data_order(volume, inode, size);
 	inode->size_bytes = size;
 	inode->journal_size_bytes = size;
 	inode_touch(volume, inode,
@@ -395,78 +418,117 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 	return r;
 }
 
-static int collect(struct inode *inode, enum extent_state state, int64_t from,
-		   int64_t to, struct record_pieces *pieces)
+static int add_piece(struct record_pieces *pieces, size_t *capacity,
+		     const struct extent *extent)
 {
-	size_t capacity = 0;
-	for (struct extent *extent = extents_at(inode->extents, from);
-	     extent != NULL && extent->offset_bytes < to;
-	     extent = extents_next(extent)) {
-		if (extent->state != state)
-			continue;
-		if (pieces->count == capacity) {
-			capacity = capacity ? capacity * 2 : 4;
-			struct record_piece *list = reallocarray(
-				pieces->list, capacity, sizeof(*list));
-			if (list == NULL)
-				return -ENOMEM;
-			pieces->list = list;
-		}
-		pieces->list[pieces->count++] = (struct record_piece){
-			.offset_bytes = extent->offset_bytes,
-			.length_bytes = extent->length_bytes,
-			.source = extent->source,
-		};
+	if (pieces->count == *capacity) {
+		size_t grown = *capacity ? *capacity * 2 : 4;
+		struct record_piece *list =
+			reallocarray(pieces->list, grown, sizeof(*list));
+		if (list == NULL)
+			return -ENOMEM;
+		pieces->list = list;
+		*capacity = grown;
 	}
+	pieces->list[pieces->count++] = (struct record_piece){
+		.offset_bytes = extent->offset_bytes,
+		.length_bytes = extent->length_bytes,
+		.source = extent->source,
+	};
 	return 0;
 }
 
-/* Appends a record with all data in state, which then belongs to it. */
-static int record_data(struct volume *volume, struct inode *inode,
-		       enum extent_state state, int64_t from, int64_t to)
+/* A record with all data in state; nothing is held yet. */
+static int collect(struct inode *inode, enum extent_state state, int64_t from,
+		   int64_t to, struct record *record)
 {
-	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
-	if (record == NULL)
-		return -ENOMEM;
-	int r = collect(inode, state, from, to, &record->pieces);
+	size_t capacity = 0;
+	int r = 0;
+	for (struct extent *extent = extents_at(inode->extents, from);
+	     extent != NULL && extent->offset_bytes < to && r == 0;
+	     extent = extents_next(extent))
+		if (extent->state == state)
+			r = add_piece(&record->pieces, &capacity, extent);
+	return r;
+}
+
+/* The same with the dirty data that the store has no place for. Splits extents
+ * where it meets other. */
+static int collect_unstored(const struct data_blocks *blocks, int64_t from,
+			    int64_t to, struct record *record)
+{
+	struct extents *extents = blocks->inode->extents;
+	size_t capacity = 0;
+	struct data_run run = {.to = from};
+	int r = 0;
+	while (r == 0 && data_next_run(blocks, run.to, to, true, &run)) {
+		if (run.stored)
+			continue;
+		r = extents_split(extents, run.from);
+		if (r == 0)
+			r = extents_split(extents, run.to);
+		if (r == 0)
+			r = add_piece(&record->pieces, &capacity,
+				      extents_at(extents, run.from));
+	}
+	return r;
+}
+
+/* The record takes its data over, if it has any and nothing went wrong. */
+static int record_pieces(struct volume *volume, struct inode *inode,
+			 struct record *record, int r)
+{
 	if (r < 0 || record->pieces.count == 0) {
-		/* Nothing is held yet. */
 		record->pieces.count = 0;
 		journal_record_discard(volume, record);
 		return r;
 	}
+	struct record_pieces pieces = record->pieces;
 	int64_t end = 0;
-	for (size_t i = 0; i < record->pieces.count; i++) {
-		struct record_piece *piece = &record->pieces.list[i];
-		scratch_hold(volume->scratch, piece->source,
-			     (uint64_t)piece->length_bytes);
-		end = piece->offset_bytes + piece->length_bytes;
+	for (size_t i = 0; i < pieces.count; i++) {
+		scratch_hold(volume->scratch, pieces.list[i].source,
+			     (uint64_t)pieces.list[i].length_bytes);
+		end = pieces.list[i].offset_bytes + pieces.list[i].length_bytes;
 	}
 	append_record(volume, inode, record);
 	if (end > inode->size_bytes)
 		end = inode->size_bytes;
 	if (end > inode->journal_size_bytes)
 		inode->journal_size_bytes = end;
-	for (struct extent *extent = extents_at(inode->extents, from);
-	     extent != NULL && extent->offset_bytes < to;
-	     extent = extents_next(extent))
-		if (extent->state == state)
-			extents_mark(inode->extents, extent, EXTENT_PUSHED,
-				     inode->sync_seq);
+	for (size_t i = 0; i < pieces.count; i++)
+		extents_mark(
+			inode->extents,
+			extents_at(inode->extents, pieces.list[i].offset_bytes),
+			EXTENT_PUSHED, inode->sync_seq);
 	return 0;
 }
 
-int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
-		     int64_t to)
+int data_push_locked(struct volume *volume, struct inode *inode, int fd,
+		     int64_t from, int64_t to)
 {
 	if (inode->extents == NULL || inode->nlink == 0)
 		return 0;
+	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	struct data_blocks blocks;
+	data_blocks_init(&blocks, volume, inode, fd);
+	int r = collect_unstored(&blocks, from, to, record);
+	return record_pieces(volume, inode, record, r);
+}
+
+int data_push_all_locked(struct volume *volume, struct inode *inode,
+			 int64_t from, int64_t to)
+{
+	if (inode->extents == NULL || inode->nlink == 0)
+		return 0;
+	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	if (record == NULL)
+		return -ENOMEM;
 	int r = extents_split(inode->extents, from);
-	if (r == 0 && to < DATA_END)
-		r = extents_split(inode->extents, to);
-	if (r < 0)
-		return r;
-	return record_data(volume, inode, EXTENT_DIRTY, from, to);
+	if (r == 0)
+		r = collect(inode, EXTENT_DIRTY, from, to, record);
+	return record_pieces(volume, inode, record, r);
 }
 
 void data_pay(struct inode *inode)
@@ -481,27 +543,9 @@ int data_record_paid(struct volume *volume, struct inode *inode)
 {
 	if (inode->extents == NULL)
 		return 0;
-	return record_data(volume, inode, EXTENT_PUSHED, 0, DATA_END);
-}
-
-void data_push(struct volume *volume, struct inode *inode, int64_t from,
-	       int64_t to)
-{
-	pthread_rwlock_wrlock(&inode->lock);
-	/* ext4_alloc_da_blocks(): only if something waits for its blocks. */
-	if (data_allocates(volume, inode, -1, from, to))
-		(void)data_push_locked(volume, inode, from, to);
-	pthread_rwlock_unlock(&inode->lock);
-}
-
-void data_close(struct volume *volume, struct inode *inode)
-{
-	if (!profile_pushes_on_close(volume->profile))
-		return;
-	pthread_rwlock_wrlock(&inode->lock);
-	bool push = inode->truncated;
-	inode->truncated = false;
-	pthread_rwlock_unlock(&inode->lock);
-	if (push)
-		data_push(volume, inode, 0, DATA_END);
+	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	int r = collect(inode, EXTENT_PUSHED, 0, DATA_END, record);
+	return record_pieces(volume, inode, record, r);
 }

@@ -35,24 +35,26 @@ int data_write(struct volume *volume, struct inode *inode,
 
 int data_truncate(struct volume *volume, struct inode *inode, int64_t size);
 
-/* The unsynced data in a range goes out with the next commit of names. Without
- * memory it just stays dirty, which is legal, too. */
-void data_push(struct volume *volume, struct inode *inode, int64_t from,
-	       int64_t to);
+/* All unsynced data in a range goes out with the next commit of names. Lock held
+ * for writing. */
+int data_push_all_locked(struct volume *volume, struct inode *inode,
+			 int64_t from, int64_t to);
 
-/* push_locked pushes with the inode's lock held for writing; whether anything
- * needs new blocks is not asked. */
-int data_push_locked(struct volume *volume, struct inode *inode, int64_t from,
-		     int64_t to);
+/* Unsynced data in a range whose blocks the store does not have yet goes out with
+ * the next commit of names. fd as for data_is_allocated(). Lock held for
+ * writing. */
+int data_push_locked(struct volume *volume, struct inode *inode, int fd,
+		     int64_t from, int64_t to);
+
+/* A part of the block at offset was zeroed: the block goes out with the next
+ * commit of names. Lock held for writing. */
+void data_order(struct volume *volume, struct inode *inode, int64_t offset);
 
 /* A sync of a file without a name: its data is paid for, and goes with the name
  * that it may get. Lock held for writing. */
 void data_pay(struct inode *inode);
 /* The first name: records that data. Lock held for writing. */
 int data_record_paid(struct volume *volume, struct inode *inode);
-
-/* close(2) of any descriptor of the file. */
-void data_close(struct volume *volume, struct inode *inode);
 
 /* SEEK_DATA, SEEK_HOLE. */
 int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
@@ -73,6 +75,31 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
  * from memory, unknown is no. Lock held. */
 bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 		       int64_t block);
+/* Whether the store itself has the block, and no record changes that. */
+bool data_is_stored(struct volume *volume, struct inode *inode, int fd,
+		    int64_t block);
+/* Walks over dirty data by whether the store has its blocks. */
+struct data_blocks {
+	struct volume *volume;
+	struct inode *inode;
+	int fd;
+	int64_t stored_bytes; /* size of the store's file */
+};
+
+struct data_run {
+	int64_t from;
+	int64_t to;
+	bool stored; /* the bytes are within a block and the size of the store */
+	struct extent *extent; /* that they are a part of */
+};
+
+void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
+		      struct inode *inode, int fd);
+/* The next dirty bytes in [from, to): of one extent and, if asked for, all
+ * stored or all not. Lock held. */
+bool data_next_run(const struct data_blocks *blocks, int64_t from, int64_t to,
+		   bool by_stored, struct data_run *ret_run);
+
 /* Whether any dirty data in the range lies in blocks without space. */
 bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 		    int64_t from, int64_t to);

@@ -14,6 +14,8 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
+#define PAGE 4096
+
 enum answer {
 	NO,
 	YES,
@@ -63,21 +65,96 @@ static enum answer ask_journal(struct volume *volume, struct inode *inode,
 	return answer;
 }
 
+/* The store's own map. It may be coarser than the blocks of the profile: where
+ * the end of what was ever written is known, the rest of that page has none. */
+static bool store_has_block(struct volume *volume, struct inode *inode, int fd,
+			    int64_t block)
+{
+	int64_t size = profile_block_bytes(volume->profile);
+	int64_t known = inode->allocated_bytes;
+	if (!inode->in_store)
+		return false;
+	if (block < known || block == inode->tail_block)
+		return true;
+	if (fd < 0 || (known > 0 && block / PAGE == (known - 1) / PAGE))
+		return false;
+	int64_t data = store_seek(fd, block, false);
+	return data >= block && data < block + size;
+}
+
 bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 		       int64_t block)
 {
 	enum answer answer = ask_journal(volume, inode, block);
 	if (answer != UNKNOWN)
 		return answer == YES;
-	if (!inode->in_store)
+	return store_has_block(volume, inode, fd, block);
+}
+
+/* Whether a record takes the block away, or gives it anew. */
+static bool is_taken(struct volume *volume, struct inode *inode, int64_t block)
+{
+	int64_t end = block + profile_block_bytes(volume->profile);
+	bool taken = false;
+	pthread_mutex_lock(&volume->journal.lock);
+	list_for_each(node, following, &inode->records)
+		if (ask_record(list_entry(node, struct record, inode_link),
+			       block, end) == NO)
+			taken = true;
+	pthread_mutex_unlock(&volume->journal.lock);
+	return taken;
+}
+
+bool data_is_stored(struct volume *volume, struct inode *inode, int fd,
+		    int64_t block)
+{
+	return !is_taken(volume, inode, block) &&
+	       store_has_block(volume, inode, fd, block);
+}
+
+void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
+		      struct inode *inode, int fd)
+{
+	struct stat st;
+	*blocks = (struct data_blocks){
+		.volume = volume, .inode = inode, .fd = fd};
+	if (fd >= 0 && store_file_stat(fd, &st) == 0)
+		blocks->stored_bytes = st.st_size;
+}
+
+static bool is_stored(const struct data_blocks *blocks, int64_t offset)
+{
+	int64_t block = profile_block_bytes(blocks->volume->profile);
+	return offset < blocks->stored_bytes &&
+	       data_is_stored(blocks->volume, blocks->inode, blocks->fd,
+			      offset / block * block);
+}
+
+bool data_next_run(const struct data_blocks *blocks, int64_t from, int64_t to,
+		   bool by_stored, struct data_run *ret_run)
+{
+	struct extent *extent = extents_at(blocks->inode->extents, from);
+	while (extent != NULL && extent->state != EXTENT_DIRTY)
+		extent = extents_next(extent);
+	if (from >= to || extent == NULL || extent->offset_bytes >= to)
 		return false;
-	if (block < inode->allocated_bytes || block == inode->tail_block)
+	if (extent->offset_bytes > from)
+		from = extent->offset_bytes;
+	if (extents_end(extent) < to)
+		to = extents_end(extent);
+	*ret_run = (struct data_run){.from = from, .to = to, .extent = extent};
+	if (!by_stored)
 		return true;
-	if (fd < 0)
-		return false;
-	int64_t data = store_seek(fd, block, false);
-	return data >= block &&
-	       data < block + profile_block_bytes(volume->profile);
+	int64_t block = profile_block_bytes(blocks->volume->profile);
+	ret_run->stored = is_stored(blocks, from);
+	int64_t next = (from / block + 1) * block;
+	while (next < to && is_stored(blocks, next) == ret_run->stored)
+		next += block;
+	if (ret_run->stored && next > blocks->stored_bytes)
+		next = blocks->stored_bytes;
+	if (next < to)
+		ret_run->to = next;
+	return true;
 }
 
 bool data_allocates(struct volume *volume, struct inode *inode, int fd,

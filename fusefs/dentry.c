@@ -120,8 +120,13 @@ void dentry_settle_locked(struct volume *volume, struct dentry *dentry)
 	if (--dentry->pending > 0)
 		return;
 	list_remove(&dentry->overlay_link);
-	if (dentry->live != NULL || dentry->durable != NULL)
+	if (dentry->live != NULL || dentry->durable != NULL) {
+		/* Both mean the same now, and it may have been kept for this
+		 * name only, which then goes with it. */
+		if (dentry->live == dentry->durable)
+			inode_release_locked(volume, dentry->live);
 		return;
+	}
 	struct inode *directory = dentry->directory;
 	inode_pin(directory);
 	dentry_free_locked(volume, dentry);

@@ -37,6 +37,7 @@ struct inode *inode_new(struct volume *volume, mode_t mode)
 	list_init(&inode->times_link);
 	list_init(&inode->dirty_link);
 	list_init(&inode->open_link);
+	list_init(&inode->ordered_link);
 	list_init(&inode->fd_link);
 	inode->fd = -1;
 	inode->tail_block = -1;
@@ -153,9 +154,23 @@ struct inode *inode_of_store_locked(struct volume *volume,
 	return inode;
 }
 
+/* A name that records touch stays in memory, and with it what it means: after a
+ * drop these may be records of other inodes. */
+static bool has_pending_name(const struct inode *inode)
+{
+	list_for_each(node, following, &inode->live)
+		if (list_entry(node, struct dentry, live_link)->pending > 0)
+			return true;
+	list_for_each(node, following, &inode->durable)
+		if (list_entry(node, struct dentry, durable_link)->pending > 0)
+			return true;
+	return false;
+}
+
 static bool is_needed(const struct inode *inode)
 {
-	if (inode->nlookup > 0 || inode->open_count > 0 || inode->pins > 0)
+	if (inode->nlookup > 0 || inode->open_count > 0 || inode->pins > 0 ||
+	    has_pending_name(inode))
 		return true;
 	/* What a name still leads to must be stored first. */
 	return inode->nlink > 0 && !inode->dead &&
@@ -171,6 +186,7 @@ void inode_destroy(struct volume *volume, struct inode *inode)
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
 	list_remove(&inode->dirty_link);
+	list_remove(&inode->ordered_link);
 	pthread_mutex_unlock(&volume->times_lock);
 	extents_free(inode->extents);
 	xattrs_free(inode->xattrs);

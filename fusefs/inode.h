@@ -81,6 +81,10 @@ struct inode {
 	 * the one that begins at tail_block; -1 for none. */
 	int64_t allocated_bytes;
 	int64_t tail_block;
+	/* Bytes that the next commit of names writes out (data_order()). */
+	int64_t ordered_from;
+	int64_t ordered_to; /* 0: none */
+	struct list ordered_link;
 	uint32_t write_error; /* errseq.h */
 	uint32_t flushing;    /* commits that copy its extents right now */
 	bool truncated;	      /* to 0, and not closed since (profile.h) */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
@@ -469,15 +470,37 @@ static void account_rename(struct volume *volume,
 		lose_link(volume, replaced);
 }
 
+/* ext4_alloc_da_blocks(): only if something waits for its blocks. What has them
+ * is written at once, but not under the volume's lock: by the caller, for the
+ * inode that is returned pinned. Without memory all just stays dirty. */
+static void push_moved(struct volume *volume, struct inode *moved,
+		       struct inode **ret_pushed)
+{
+	int fd = -1;
+	if (moved->in_store &&
+	    store_get_fd_locked(volume, moved, false, &fd) < 0)
+		return;
+	pthread_rwlock_wrlock(&moved->lock);
+	if (data_allocates(volume, moved, fd, 0, DATA_END)) {
+		(void)data_push_locked(volume, moved, fd, 0, DATA_END);
+		inode_pin(moved);
+		*ret_pushed = moved;
+	}
+	pthread_rwlock_unlock(&moved->lock);
+	if (fd >= 0)
+		store_put_fd(volume->store, moved);
+}
+
 static int move_locked(struct volume *volume, const struct names_rename *rename,
-		       struct dentry *from, struct dentry *to)
+		       struct dentry *from, struct dentry *to,
+		       struct inode **ret_pushed)
 {
 	bool exchange = rename->flags & RENAME_EXCHANGE;
 	struct inode *moved = from->live;
 	struct inode *replaced = to->live;
 	if (replaced != NULL && !exchange && inode_is_regular(moved) &&
 	    profile_pushes_on_replace(volume->profile))
-		data_push(volume, moved, 0, INT64_MAX);
+		push_moved(volume, moved, ret_pushed);
 	struct record *record = journal_record_new(
 		volume, exchange ? RECORD_EXCHANGE : RECORD_RENAME, moved);
 	if (record == NULL)
@@ -493,7 +516,8 @@ static int move_locked(struct volume *volume, const struct names_rename *rename,
 }
 
 static int rename_locked(struct volume *volume,
-			 const struct names_rename *rename)
+			 const struct names_rename *rename,
+			 struct inode **ret_pushed)
 {
 	int r = check_changeable(volume, rename->from_directory);
 	if (r == 0)
@@ -529,7 +553,7 @@ static int rename_locked(struct volume *volume,
 		return -ENOMEM;
 	/* Held over a failure in between: a name without meaning would stay. */
 	dentry_pend_locked(to);
-	r = move_locked(volume, rename, from, to);
+	r = move_locked(volume, rename, from, to, ret_pushed);
 	dentry_settle_locked(volume, to);
 	return r;
 }
@@ -538,8 +562,15 @@ int names_rename(struct volume *volume, const struct names_rename *rename)
 {
 	if (rename->flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
+	struct inode *pushed = NULL;
 	pthread_mutex_lock(&volume->lock);
-	int r = rename_locked(volume, rename);
+	int r = rename_locked(volume, rename, &pushed);
+	pthread_mutex_unlock(&volume->lock);
+	if (pushed == NULL)
+		return r;
+	commit_stored(volume, pushed);
+	pthread_mutex_lock(&volume->lock);
+	inode_unpin_locked(volume, pushed);
 	pthread_mutex_unlock(&volume->lock);
 	return r;
 }

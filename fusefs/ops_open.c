@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "fusefs/attrs.h"
+#include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/errseq.h"
 #include "fusefs/inode.h"
 #include "fusefs/listing.h"
 #include "fusefs/names.h"
 #include "fusefs/ops.h"
+#include "fusefs/profile.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 
@@ -196,6 +198,18 @@ void ops_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 	fuse_reply_err(req, ENOSYS);
 }
 
+static void close_inode(struct volume *volume, struct inode *inode)
+{
+	if (!profile_pushes_on_close(volume->profile))
+		return;
+	pthread_rwlock_wrlock(&inode->lock);
+	bool push = inode->truncated;
+	inode->truncated = false;
+	pthread_rwlock_unlock(&inode->lock);
+	if (push)
+		commit_push(volume, inode, NULL, true);
+}
+
 /* The last close of a description. The kernel queues it before close(2)
  * returns, and the loop is done with it before it takes what was queued behind:
  * so a profile may decide by it. */
@@ -206,7 +220,7 @@ void ops_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 		ops_control_release(fi);
 	} else {
 		if (ops_check_handle(fusefs, fi) == 0)
-			data_close(fusefs->volume, ops_inode(fusefs, nodeid));
+			close_inode(fusefs->volume, ops_inode(fusefs, nodeid));
 		free_handle(fusefs, ops_handle_of(fi));
 	}
 	fuse_reply_err(req, 0);

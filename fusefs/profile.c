@@ -11,6 +11,7 @@ struct profile {
 	bool pushes_on_close;
 	bool grows_in_block;
 	bool direct_is_durable;
+	bool orders_zeroed_blocks;
 	int block_bytes;
 };
 
@@ -44,6 +45,7 @@ static const struct profile profiles[] = {
 		.pushes_on_close = true,
 		.grows_in_block = true,
 		.direct_is_durable = true,
+		.orders_zeroed_blocks = true,
 		.block_bytes = 1024,
 	},
 	{
@@ -53,6 +55,7 @@ static const struct profile profiles[] = {
 		.pushes_on_close = true,
 		.grows_in_block = true,
 		.direct_is_durable = true,
+		.orders_zeroed_blocks = true,
 		.block_bytes = 4096,
 	},
 };
@@ -99,6 +102,11 @@ bool profile_grows_in_block(const struct profile *profile)
 bool profile_direct_is_durable(const struct profile *profile)
 {
 	return profile->direct_is_durable;
+}
+
+bool profile_orders_zeroed_blocks(const struct profile *profile)
+{
+	return profile->orders_zeroed_blocks;
 }
 
 int profile_block_bytes(const struct profile *profile)

@@ -45,6 +45,9 @@ bool profile_pushes_on_close(const struct profile *profile);
 bool profile_grows_in_block(const struct profile *profile);
 /* An O_DIRECT write to allocated blocks is durable when it returns. */
 bool profile_direct_is_durable(const struct profile *profile);
+/* A block of which a truncation or a hole zeroed a part goes out with the names.
+ */
+bool profile_orders_zeroed_blocks(const struct profile *profile);
 /* Allocation unit, bytes. */
 int profile_block_bytes(const struct profile *profile);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
@@ -24,6 +25,7 @@
 #define COPY_BYTES (1 << 20)
 
 #define MODE_MOVES (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
+#define MODE_ZEROES (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
 struct request {
 	struct volume *volume;
@@ -66,18 +68,28 @@ static int check_move(const struct request *request)
 	return 0;
 }
 
-/* Dirty pages that the range touches go out with the journal. */
-static int push_range(const struct request *request)
+/* The dirty pages that the range touches. */
+static struct commit_range pages_of(const struct request *request)
 {
 	int64_t page = 4096;
-	int64_t from = request->offset / page * page;
-	int64_t to = (request->end + page - 1) / page * page;
+	return (struct commit_range){
+		request->offset / page * page,
+		(request->end + page - 1) / page * page,
+	};
+}
+
+/* They go out with the journal where the store has no place for them; all of
+ * them where that would move with the blocks. */
+static int push_range(const struct request *request)
+{
+	struct commit_range pages = pages_of(request);
 	if (request->mode & MODE_MOVES)
-		to = DATA_END;
-	else if (!(request->mode &
-		   (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+		return data_push_all_locked(request->volume, request->inode,
+					    pages.from, DATA_END);
+	if (!(request->mode & MODE_ZEROES))
 		return 0;
-	return data_push_locked(request->volume, request->inode, from, to);
+	return data_push_locked(request->volume, request->inode, request->fd,
+				pages.from, pages.to);
 }
 
 /* Copies [from, from + length) to extents at offset `to`, holes left out. */
@@ -157,7 +169,7 @@ static int change_view(const struct request *request, int64_t *ret_size)
 		return move_tail(request, ret_size);
 	if (!(request->mode & FALLOC_FL_KEEP_SIZE) && request->end > size)
 		*ret_size = request->end;
-	if (request->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (request->mode & MODE_ZEROES)
 		return put_zeros(data_extents(request->volume, request->inode),
 				 request->offset, request->end);
 	return 0;
@@ -211,6 +223,10 @@ static int allocate_locked(const struct request *request)
 	if (inode->nlink == 0)
 		journal_record_discard(volume, record);
 	stamp_view(inode, seq);
+	if (request->mode & MODE_ZEROES) {
+		data_order(volume, inode, request->offset);
+		data_order(volume, inode, request->end);
+	}
 	if (size != inode->size_bytes)
 		inode->journal_size_bytes = size;
 	inode->size_bytes = size;
@@ -242,6 +258,9 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 		r = store_get_fd(volume, inode, false, &request.fd);
 	if (r < 0)
 		return r;
+	struct commit_range pages = pages_of(&request);
+	if (mode & MODE_ZEROES)
+		commit_push(volume, inode, &pages, false);
 	pthread_rwlock_wrlock(&inode->lock);
 	r = allocate_locked(&request);
 	pthread_rwlock_unlock(&inode->lock);

@@ -95,6 +95,7 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	list_init(&volume->times);
 	list_init(&volume->times_dropped);
 	list_init(&volume->dirty);
+	list_init(&volume->ordered);
 	list_init(&volume->open);
 	list_init(&volume->all);
 	list_init(&volume->reap);

@@ -68,6 +68,7 @@ struct volume {
 	struct list times;	   /* inodes whose times are not durable */
 	struct list times_dropped; /* and those whose never will be */
 	struct list dirty;	   /* inodes with extents */
+	struct list ordered;	   /* inodes with ordered bytes; times_lock */
 	struct list open;	   /* inodes with open handles; lock */
 
 	pthread_mutex_t mode_lock; /* guards mode and mode_since_ms */

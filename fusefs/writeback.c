@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/writeback.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/event.h"
+#include "common/text.h"
+#include "fusefs/apply.h"
+#include "fusefs/data.h"
+#include "fusefs/dentry.h"
+#include "fusefs/errseq.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/journal.h"
+#include "fusefs/scratch.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+void writeback_log_locked(struct volume *volume, struct inode *inode,
+			  const char *kind, const char *reason)
+{
+	struct text path;
+	struct text json;
+	text_init(&path);
+	text_init(&json);
+	dentry_inode_path_locked(volume, inode, &path);
+	if (text_result(&path) == 0)
+		text_json_string(&json, path.data);
+	if (text_result(&path) == 0 && text_result(&json) == 0)
+		event_add(volume->events, kind, "\"path\":%s,\"reason\":\"%s\"",
+			  json.data, reason);
+	text_done(&path);
+	text_done(&json);
+}
+
+void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
+			       const char *why)
+{
+	volume->lost_commits++;
+	writeback_log_locked(volume, inode, "lost-commit", why);
+}
+
+static int take_piece(struct record_pieces *pieces, size_t *capacity,
+		      const struct record_piece *piece)
+{
+	if (pieces->count == *capacity) {
+		size_t grown = *capacity ? *capacity * 2 : 4;
+		struct record_piece *list =
+			reallocarray(pieces->list, grown, sizeof(*list));
+		if (list == NULL)
+			return -ENOMEM;
+		pieces->list = list;
+		*capacity = grown;
+	}
+	pieces->list[pieces->count++] = *piece;
+	return 0;
+}
+
+static int hold_piece(struct volume *volume, struct record_pieces *pieces,
+		      size_t *capacity, const struct data_run *run)
+{
+	struct record_piece piece = {
+		.offset_bytes = run->from,
+		.length_bytes = run->to - run->from,
+		.source = run->extent->source +
+			  (uint64_t)(run->from - run->extent->offset_bytes),
+	};
+	int r = take_piece(pieces, capacity, &piece);
+	if (r == 0)
+		scratch_hold(volume->scratch, piece.source,
+			     (uint64_t)piece.length_bytes);
+	return r;
+}
+
+/* Holds the dirty data of the range, so that it can be copied without a lock.
+ * Writers then leave it alone (flushing). */
+static int hold_dirty(const struct writeback *writeback, struct inode *inode,
+		      int fd, struct record_pieces *ret_pieces)
+{
+	struct data_blocks blocks;
+	data_blocks_init(&blocks, writeback->volume, inode, fd);
+	size_t capacity = 0;
+	struct data_run run = {.to = writeback->from};
+	int r = 0;
+	while (r == 0 && data_next_run(&blocks, run.to, writeback->to,
+				       writeback->stored_only, &run))
+		if (run.stored || !writeback->stored_only)
+			r = hold_piece(writeback->volume, ret_pieces, &capacity,
+				       &run);
+	return r;
+}
+
+static void drop_pieces(struct volume *volume, struct record_pieces *pieces)
+{
+	for (size_t i = 0; i < pieces->count; i++)
+		scratch_drop(volume->scratch, pieces->list[i].source,
+			     (uint64_t)pieces->list[i].length_bytes);
+	free(pieces->list);
+}
+
+static int clean_piece(struct inode *inode, const struct record_piece *piece)
+{
+	int64_t end = piece->offset_bytes + piece->length_bytes;
+	int r = extents_split(inode->extents, piece->offset_bytes);
+	if (r == 0)
+		r = extents_split(inode->extents, end);
+	if (r < 0)
+		return r;
+	for (struct extent *extent =
+		     extents_at(inode->extents, piece->offset_bytes);
+	     extent != NULL && extent->offset_bytes < end;
+	     extent = extents_next(extent))
+		if (extent->state == EXTENT_DIRTY)
+			extents_mark(inode->extents, extent, EXTENT_CLEAN, 0);
+	return 0;
+}
+
+/* Writing changes the store's mtime; what a commit without names must not. */
+static int write_pieces(const struct writeback *writeback, struct inode *inode,
+			const struct record_pieces *pieces)
+{
+	struct volume *volume = writeback->volume;
+	int fd;
+	int r = store_get_fd(volume, inode, true, &fd);
+	if (r < 0)
+		return r;
+	struct stat before;
+	r = store_file_stat(fd, &before);
+	if (r == 0)
+		r = apply_pieces(volume, fd, pieces);
+	struct stat after;
+	bool keep_times = !(writeback->times_follow && inode->times_dirty);
+	if (r == 0 && keep_times) {
+		const struct timespec times[2] = {before.st_atim,
+						  before.st_mtim};
+		(void)store_set_file_times(fd, times); /* only cosmetic */
+	}
+	bool known = r == 0 && store_file_stat(fd, &after) == 0;
+	pthread_rwlock_wrlock(&inode->lock);
+	if (r == 0)
+		apply_settle_pieces(volume, inode, pieces);
+	if (known)
+		inode->blocks = (uint64_t)after.st_blocks;
+	if (r == 0 &&
+	    (inode->extents == NULL || inode->extents->dirty_bytes == 0))
+		inode->dirty_since_ns = 0;
+	pthread_rwlock_unlock(&inode->lock);
+	store_put_fd(volume->store, inode);
+	return r;
+}
+
+static void log_inode(struct volume *volume, struct inode *inode,
+		      const char *kind, const char *reason)
+{
+	pthread_mutex_lock(&volume->lock);
+	writeback_log_locked(volume, inode, kind, reason);
+	pthread_mutex_unlock(&volume->lock);
+}
+
+/* What happens to the data when the disk does not take it: the pages become
+ * clean without having been stored. */
+static int refuse(const struct writeback *writeback, struct inode *inode,
+		  const struct record_pieces *pieces)
+{
+	struct volume *volume = writeback->volume;
+	bool error = writeback->mode == MODE_ERROR_WRITES;
+	int r = 0;
+	pthread_rwlock_wrlock(&inode->lock);
+	for (size_t i = 0; i < pieces->count && r == 0; i++)
+		r = clean_piece(inode, &pieces->list[i]);
+	if (inode->extents == NULL || inode->extents->dirty_bytes == 0)
+		inode->dirty_since_ns = 0;
+	if (r == 0 && error)
+		errseq_set(&inode->write_error, EIO);
+	pthread_rwlock_unlock(&inode->lock);
+	if (r < 0)
+		return r;
+	if (writeback->mode == MODE_ALLOW_WRITES) {
+		pthread_mutex_lock(&volume->lock);
+		writeback_log_lost_locked(volume, inode,
+					  "the file was dropped");
+		pthread_mutex_unlock(&volume->lock);
+	}
+	if (!error)
+		return 0;
+	log_inode(volume, inode, "write-error", "error-writes");
+	return -EIO;
+}
+
+static int store_pieces(const struct writeback *writeback, struct inode *inode,
+			const struct record_pieces *pieces)
+{
+	int r = write_pieces(writeback, inode, pieces);
+	pthread_rwlock_wrlock(&inode->lock);
+	inode->flushing--;
+	pthread_rwlock_unlock(&inode->lock);
+	if (r < 0)
+		log_inode(writeback->volume, inode, "store-error",
+			  strerror(-r));
+	return r;
+}
+
+static int write_inode(const struct writeback *writeback, struct inode *inode,
+		       int fd)
+{
+	struct record_pieces pieces = {0};
+	int r = 0;
+	pthread_rwlock_wrlock(&inode->lock);
+	if (inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
+	    inode->nlink > 0 && !inode->dead)
+		r = hold_dirty(writeback, inode, fd, &pieces);
+	else if (inode->nlink == 0 && !inode->in_store)
+		data_pay(inode);
+	bool arrives = r == 0 && pieces.count > 0 && inode->in_store &&
+		       writeback->mode == MODE_ALLOW_WRITES;
+	if (arrives)
+		inode->flushing++;
+	pthread_rwlock_unlock(&inode->lock);
+	if (arrives)
+		r = store_pieces(writeback, inode, &pieces);
+	else if (r == 0 && pieces.count > 0)
+		r = refuse(writeback, inode, &pieces);
+	drop_pieces(writeback->volume, &pieces);
+	return r;
+}
+
+int writeback_inode(const struct writeback *writeback, struct inode *inode)
+{
+	struct volume *volume = writeback->volume;
+	int fd = -1;
+	if (!writeback->stored_only)
+		return write_inode(writeback, inode, fd);
+	if (!inode->in_store)
+		return 0;
+	int r = store_get_fd(volume, inode, false, &fd);
+	if (r < 0)
+		return r;
+	r = write_inode(writeback, inode, fd);
+	store_put_fd(volume->store, inode);
+	return r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing a file's own unsynced data to the store, as a part of a commit: the
+ * caller holds commit_lock and no other lock.
+ */
+#ifndef FLAKEY_FUSEFS_WRITEBACK_H
+#define FLAKEY_FUSEFS_WRITEBACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/mode.h"
+
+struct inode;
+struct volume;
+
+struct writeback {
+	struct volume *volume;
+	enum mode_kind mode;
+	int64_t from;
+	int64_t to;
+	/* Only where the store has the block, and within its size: what a
+	 * write-back can make durable without a commit of names. */
+	bool stored_only;
+	/* A commit of names stores the times afterwards. */
+	bool times_follow;
+};
+
+/* 0, EIO where writes are to fail, or the store's real error: then the data is
+ * still dirty. */
+int writeback_inode(const struct writeback *writeback, struct inode *inode);
+
+/* Logs that something which the program was told is stored is not. */
+void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
+			       const char *why);
+void writeback_log_locked(struct volume *volume, struct inode *inode,
+			  const char *kind, const char *reason);
+
+#endif
