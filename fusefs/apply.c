@@ -43,7 +43,7 @@ static int apply_create(struct volume *volume, struct record *record,
 static int apply_link(struct volume *volume, struct record *record,
 		      const char **ret_why)
 {
-	if (list_empty(&record->inode->durable))
+	if (!record->inode->in_store)
 		return lost(ret_why, "the file was dropped");
 	if (!is_stored(volume, record->to->directory))
 		return lost(ret_why, "its directory was dropped");
@@ -222,7 +222,17 @@ static int apply_content(struct volume *volume, struct record *record,
 		return lost(ret_why, "the data that it moves was dropped");
 	if (r < 0)
 		return r;
+	struct stat st;
+	bool known = store_get_fd_locked(volume, inode, false, &fd) == 0;
+	if (known) {
+		known = store_file_stat(fd, &st) == 0;
+		store_put_fd(volume->store, inode);
+	}
 	pthread_rwlock_wrlock(&inode->lock);
+	if (known)
+		inode->blocks = (uint64_t)st.st_blocks;
+	/* The step has changed the store's mtime: this commit mends it. */
+	inode_note_times(volume, inode);
 	if (record->kind == RECORD_DATA) {
 		apply_settle_pieces(volume, inode, &record->pieces);
 	} else {

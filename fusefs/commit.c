@@ -28,12 +28,19 @@
 
 #define PAGE INT64_C(4096)
 
+/* Every file system with xattrs takes values of this size. */
+#define XATTR_SURE_BYTES 2048
+
+/* Attempts at data that new records keep overtaking. */
+#define OVERTAKEN_MAX 1000
+
 /* A commit on its way. */
 struct commit {
 	struct volume *volume;
 	enum mode_kind mode;
 	uint64_t target; /* records up to this seq */
 	bool names;
+	int refused; /* the error of a record that will never be stored */
 };
 
 static void begin(struct volume *volume, struct commit *commit)
@@ -54,8 +61,34 @@ static int end(struct commit *commit, int r)
 		volume->journal.committed = commit->target;
 	if (r == 0 && commit->mode == MODE_ALLOW_WRITES)
 		r = store_barrier(volume->store);
+	if (r == 0)
+		r = commit->refused;
 	pthread_mutex_unlock(&volume->commit_lock);
 	return r;
+}
+
+/* Errors whose cause can go away: the record waits for that. Any other one would
+ * stop the journal for ever. */
+static bool may_go_away(const struct record *record, int r)
+{
+	switch (-r) {
+	case EACCES:
+	case EDQUOT:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EPERM:
+	case EROFS:
+	case ESTALE:
+		return true;
+	case ENOSPC:
+		/* A value beyond the room of an inode is never taken. */
+		return record->kind != RECORD_XATTR ||
+		       record->xattr.size_bytes < XATTR_SURE_BYTES;
+	default:
+		return false;
+	}
 }
 
 /* One record further: 1 done, 0 there is none, or an error. */
@@ -72,12 +105,17 @@ static int step_locked(struct commit *commit)
 		if (r == APPLY_LOST)
 			writeback_log_lost_locked(volume, record->inode, why);
 	}
-	if (r < 0) {
+	if (r < 0)
 		writeback_log_locked(volume, record->inode, "store-error",
 				     strerror(-r));
+	if (r < 0 && may_go_away(record, r))
 		return r;
+	if (r < 0) {
+		writeback_log_lost_locked(volume, record->inode,
+					  "the store refuses it");
+		commit->refused = r;
 	}
-	if (r == APPLY_LOST) {
+	if (r != 0) {
 		apply_drop_view(record);
 		journal_drop_locked(volume, record);
 	} else {
@@ -117,18 +155,30 @@ static int commit_names(struct commit *commit)
 
 static const struct commit_range everything = {0, DATA_END};
 
+/* Data may wait for records that came after the commit began: then those are
+ * taken along. */
 static int own_data(struct commit *commit, struct inode *inode,
 		    const struct commit_range *range, bool stored_only)
 {
-	const struct writeback writeback = {
-		.volume = commit->volume,
-		.mode = commit->mode,
-		.from = range->from,
-		.to = range->to,
-		.stored_only = stored_only,
-		.times_follow = commit->names,
-	};
-	return writeback_inode(&writeback, inode);
+	int r = WRITEBACK_WAITS;
+	for (int i = 0; i < OVERTAKEN_MAX && r == WRITEBACK_WAITS; i++) {
+		const struct writeback writeback = {
+			.volume = commit->volume,
+			.mode = commit->mode,
+			.from = range->from,
+			.to = range->to,
+			.stored_only = stored_only,
+			.times_follow = commit->names,
+		};
+		r = writeback_inode(&writeback, inode);
+		if (r != WRITEBACK_WAITS)
+			break;
+		commit->target = commit->volume->journal.seq;
+		r = commit_names(commit);
+		if (r == 0)
+			r = WRITEBACK_WAITS;
+	}
+	return r == WRITEBACK_WAITS ? -EAGAIN : r;
 }
 
 static struct inode *next_ordered(struct volume *volume)
@@ -292,8 +342,6 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	return end(&commit, r);
 }
 
-/* Whether the range ends behind the end of the stored file: that the blocks of
- * the last part may have space already does not make its size durable. */
 /* Data in a range that the real file system starts to write by itself: where the
  * store has the blocks it is there at once, elsewhere it goes with the names. */
 static int push(struct commit *commit, struct inode *inode,

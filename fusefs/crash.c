@@ -225,6 +225,10 @@ static void revert_directory(struct volume *volume, struct inode *inode)
 		inode_leave_store_locked(volume, inode);
 		inode->dead = true;
 		inode->nlink = 0;
+	} else if (inode->nlink == 0) {
+		/* For the kernel it is dead for good: it comes back as another
+		 * one. What it holds was removed, too, and is doomed itself. */
+		kill_file(volume, inode);
 	} else {
 		inode->attributes_stale = true;
 	}

@@ -17,7 +17,7 @@ struct inode;
 struct volume;
 
 /* As ext4 with blocks of 4 KiB has it; also keeps sums of offsets in range. */
-#define DATA_SIZE_MAX (INT64_C(16) << 40)
+#define DATA_SIZE_MAX ((INT64_C(16) << 40) - 4096)
 
 /* Stands for "to the end" in ranges. */
 #define DATA_END INT64_MAX
@@ -75,9 +75,6 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
  * from memory, unknown is no. Lock held. */
 bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 		       int64_t block);
-/* Whether the store itself has the block, and no record changes that. */
-bool data_is_stored(struct volume *volume, struct inode *inode, int fd,
-		    int64_t block);
 /* Walks over dirty data by whether the store has its blocks. */
 struct data_blocks {
 	struct volume *volume;
@@ -89,7 +86,9 @@ struct data_blocks {
 struct data_run {
 	int64_t from;
 	int64_t to;
-	bool stored; /* the bytes are within a block and the size of the store */
+	/* The bytes are within a block and the size of the store, and no record
+	 * changes the block. */
+	bool stored;
 	struct extent *extent; /* that they are a part of */
 };
 

@@ -91,25 +91,43 @@ bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 	return store_has_block(volume, inode, fd, block);
 }
 
-/* Whether a record takes the block away, or gives it anew. */
-static bool is_taken(struct volume *volume, struct inode *inode, int64_t block)
+/* Whether a record changes any of these bytes of the store: then what is newer
+ * must not overtake it. */
+static bool changes_bytes(const struct record *record, int64_t from, int64_t to)
 {
-	int64_t end = block + profile_block_bytes(volume->profile);
-	bool taken = false;
-	pthread_mutex_lock(&volume->journal.lock);
-	list_for_each(node, following, &inode->records)
-		if (ask_record(list_entry(node, struct record, inode_link),
-			       block, end) == NO)
-			taken = true;
-	pthread_mutex_unlock(&volume->journal.lock);
-	return taken;
+	const struct record_space *space = &record->space;
+	switch (record->kind) {
+	case RECORD_DATA:
+		return has_piece(&record->pieces, from, to);
+	case RECORD_SIZE:
+		return record->size_bytes < to;
+	case RECORD_SPACE:
+		if (space->mode &
+		    (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+			return space->offset_bytes < to;
+		return space->mode &
+			       (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) &&
+		       space->offset_bytes < to &&
+		       space->offset_bytes + space->length_bytes > from;
+	default:
+		return false;
+	}
 }
 
-bool data_is_stored(struct volume *volume, struct inode *inode, int fd,
-		    int64_t block)
+static bool is_changed(const struct data_blocks *blocks, int64_t block)
 {
-	return !is_taken(volume, inode, block) &&
-	       store_has_block(volume, inode, fd, block);
+	struct volume *volume = blocks->volume;
+	int64_t end = block + profile_block_bytes(volume->profile);
+	if (end > blocks->stored_bytes)
+		end = blocks->stored_bytes;
+	bool changed = false;
+	pthread_mutex_lock(&volume->journal.lock);
+	list_for_each(node, following, &blocks->inode->records)
+		if (changes_bytes(list_entry(node, struct record, inode_link),
+				  block, end))
+			changed = true;
+	pthread_mutex_unlock(&volume->journal.lock);
+	return changed;
 }
 
 void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
@@ -125,9 +143,10 @@ void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
 static bool is_stored(const struct data_blocks *blocks, int64_t offset)
 {
 	int64_t block = profile_block_bytes(blocks->volume->profile);
-	return offset < blocks->stored_bytes &&
-	       data_is_stored(blocks->volume, blocks->inode, blocks->fd,
-			      offset / block * block);
+	block = offset / block * block;
+	return offset < blocks->stored_bytes && !is_changed(blocks, block) &&
+	       store_has_block(blocks->volume, blocks->inode, blocks->fd,
+			       block);
 }
 
 bool data_next_run(const struct data_blocks *blocks, int64_t from, int64_t to,
@@ -233,18 +252,26 @@ static int64_t seek_locked(const struct inode *inode, int fd, int64_t offset,
 int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
 		  bool hole)
 {
-	int fd = -1;
-	if (inode->in_store) {
-		int r = store_get_fd(volume, inode, false, &fd);
-		if (r < 0)
-			return r;
+	for (;;) {
+		int fd = -1;
+		bool stored = inode->in_store;
+		if (stored) {
+			int r = store_get_fd(volume, inode, false, &fd);
+			if (r < 0)
+				return r;
+		}
+		pthread_rwlock_rdlock(&inode->lock);
+		/* A commit may have moved everything there meanwhile. */
+		if (!stored && inode->in_store) {
+			pthread_rwlock_unlock(&inode->lock);
+			continue;
+		}
+		int64_t found = -ENXIO;
+		if (offset >= 0 && offset < inode->size_bytes)
+			found = seek_locked(inode, fd, offset, hole);
+		pthread_rwlock_unlock(&inode->lock);
+		if (fd >= 0)
+			store_put_fd(volume->store, inode);
+		return found;
 	}
-	pthread_rwlock_rdlock(&inode->lock);
-	int64_t found = -ENXIO;
-	if (offset >= 0 && offset < inode->size_bytes)
-		found = seek_locked(inode, fd, offset, hole);
-	pthread_rwlock_unlock(&inode->lock);
-	if (fd >= 0)
-		store_put_fd(volume->store, inode);
-	return found;
 }

@@ -212,6 +212,7 @@ int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
 	if (fusefs == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&fusefs->late_lock, NULL);
+	fusefs->signal_fd = -1;
 	umask(0); /* the kernel has applied the program's own */
 	fuse_set_log_func(take_libfuse_words);
 	int r = copy_config(fusefs, config);
@@ -242,6 +243,7 @@ static int signal_descriptor(void)
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a size limit is an error of the call */
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
@@ -288,24 +290,38 @@ static int commit_everything(struct fusefs *fusefs, struct errmsg *reterr_why)
 	return r;
 }
 
-int fusefs_serve(struct fusefs *fusefs, struct errmsg *reterr_why)
+int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
 	/* Before any thread starts, so that all inherit the mask. */
-	cleanup_fd int signal_fd = signal_descriptor();
-	if (signal_fd < 0)
-		return -errno;
-	int r = loop_start(fusefs->session, &fusefs->loop);
-	if (r < 0)
+	fusefs->signal_fd = signal_descriptor();
+	int r = fusefs->signal_fd < 0 ? -errno : 0;
+	if (r == 0)
+		r = loop_new(fusefs->session, &fusefs->loop);
+	if (r == 0)
+		r = ops_control_start(fusefs);
+	if (r == 0)
+		r = loop_start(fusefs->loop);
+	if (r < 0) {
+		errmsg_set(reterr_why, "cannot start to serve '%s': %s",
+			   fusefs->config.mountpoint, strerror(-r));
 		return r;
-	r = ops_control_start(fusefs);
-	if (r < 0)
-		return r;
+	}
 	probe_kernel(fusefs);
-	if (!wait_for_end(fusefs, signal_fd))
-		detach(fusefs);
+	return 0;
+}
+
+static void stop(struct fusefs *fusefs)
+{
 	ops_control_stop(fusefs);
 	loop_stop(fusefs->loop);
 	fusefs->loop = NULL;
+}
+
+int fusefs_serve(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	if (!wait_for_end(fusefs, fusefs->signal_fd))
+		detach(fusefs);
+	stop(fusefs);
 	/* Closes the descriptor, which nobody reads any more. */
 	fuse_session_unmount(fusefs->session);
 	fusefs->mounted = false;
@@ -316,6 +332,9 @@ void fusefs_free(struct fusefs *fusefs)
 {
 	if (fusefs == NULL)
 		return;
+	stop(fusefs);
+	if (fusefs->signal_fd >= 0)
+		close(fusefs->signal_fd);
 	if (fusefs->mounted)
 		fuse_session_unmount(fusefs->session);
 	if (fusefs->session != NULL)

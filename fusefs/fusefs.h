@@ -32,13 +32,17 @@ struct fusefs_config {
 struct fusefs;
 
 /* Checks everything, takes the store's lock, and mounts. After 0 the mount
- * exists, but answers only once fusefs_serve() runs. -errno with a sentence
+ * exists, but answers only after fusefs_start(). -errno with a sentence
  * otherwise, and then nothing is left behind. The strings of config are
  * copied. Must be called before the process starts threads. */
 int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
 		 struct errmsg *reterr_why);
 
-/* Serves until the mount goes away, or SIGTERM, SIGINT or SIGHUP arrives; then
+/* Starts the threads that serve the mount, and learns what the kernel does. When
+ * it returns 0 the mount works. */
+int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why);
+
+/* Goes on until the mount goes away, or SIGTERM, SIGINT or SIGHUP arrives; then
  * commits everything, unmounts if needed and returns 0, or -errno with a
  * sentence if a part could not be stored. */
 int fusefs_serve(struct fusefs *fusefs, struct errmsg *reterr_why);

@@ -274,6 +274,11 @@ void inode_touch(struct volume *volume, struct inode *inode, int change)
 	inode->sync_seq = journal_tick(&volume->journal);
 	if (change & INODE_CHANGE_DATASYNC)
 		inode->datasync_seq = inode->sync_seq;
+	inode_note_times(volume, inode);
+}
+
+void inode_note_times(struct volume *volume, struct inode *inode)
+{
 	if (inode->times_dirty)
 		return;
 	inode->times_dirty = true;

@@ -162,5 +162,7 @@ enum inode_change {
 	INODE_CHANGE_DATASYNC = 4, /* size or allocation: fdatasync cares */
 };
 void inode_touch(struct volume *volume, struct inode *inode, int change);
+/* The next commit of names stores its times. The lock as above. */
+void inode_note_times(struct volume *volume, struct inode *inode);
 
 #endif

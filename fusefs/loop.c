@@ -122,7 +122,7 @@ static void *serve(void *user)
 	return NULL;
 }
 
-int loop_start(struct fuse_session *session, struct loop **ret_loop)
+int loop_new(struct fuse_session *session, struct loop **ret_loop)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	if (loop == NULL)
@@ -135,19 +135,21 @@ int loop_start(struct fuse_session *session, struct loop **ret_loop)
 	}
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->lead, NULL);
+	*ret_loop = loop;
+	return 0;
+}
+
+int loop_start(struct loop *loop)
+{
 	/* No SA_RESTART: see loop_stop(). */
 	struct sigaction action = {.sa_handler = ignore_signal};
 	sigaction(SIGUSR1, &action, NULL);
-	int r = pthread_create(&loop->threads[0], NULL, serve, loop);
-	if (r != 0) {
-		loop_stop(loop);
-		return -r;
-	}
 	pthread_mutex_lock(&loop->lock);
-	loop->count = loop->count < 1 ? 1 : loop->count;
+	int r = pthread_create(&loop->threads[0], NULL, serve, loop);
+	if (r == 0)
+		loop->count = 1;
 	pthread_mutex_unlock(&loop->lock);
-	*ret_loop = loop;
-	return 0;
+	return -r;
 }
 
 int loop_ended_fd(const struct loop *loop)

@@ -14,8 +14,11 @@ struct loop;
 
 #define LOOP_THREADS_MAX 16
 
-/* Starts serving. */
-int loop_start(struct fuse_session *session, struct loop **ret_loop);
+int loop_new(struct fuse_session *session, struct loop **ret_loop);
+
+/* Starts serving. Handlers may use the loop, so its pointer must be where they
+ * look for it before this. */
+int loop_start(struct loop *loop);
 
 /* Readable once the kernel has let the mount go. */
 int loop_ended_fd(const struct loop *loop);

@@ -17,6 +17,9 @@
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 
+/* Of ext4; a store could refuse more only when it is too late. */
+#define LINKS_MAX 65000
+
 /* The live meaning of a name, read from the store if it is not in memory. 0
  * with a dentry (whose live inode may be NULL), or with NULL if there is no
  * such name in either world. */
@@ -284,6 +287,8 @@ static int link_locked(struct volume *volume, struct inode *inode,
 		return -ESTALE;
 	if (inode_is_directory(inode))
 		return -EPERM;
+	if (inode->nlink >= LINKS_MAX)
+		return -EMLINK;
 	bool unnamed = inode->nlink == 0;
 	if (unnamed && (inode->in_store || !inode_is_regular(inode)))
 		return -ENOENT;

@@ -52,6 +52,7 @@ struct fusefs {
 	struct fuse_session *session;
 	struct loop *loop;
 	bool mounted;
+	int signal_fd;
 	struct ops_probe probe;
 	uid_t uid; /* owner of the control files */
 	gid_t gid;
@@ -66,6 +67,7 @@ struct fusefs {
 	pthread_mutex_t control_lock; /* guards the two below */
 	pthread_cond_t control_wake;
 	struct list control_jobs;
+	bool control_running;
 	bool control_stop;
 };
 

@@ -228,12 +228,17 @@ int ops_control_start(struct fusefs *fusefs)
 	pthread_mutex_init(&fusefs->control_lock, NULL);
 	pthread_cond_init(&fusefs->control_wake, NULL);
 	list_init(&fusefs->control_jobs);
-	return -pthread_create(&fusefs->control_thread, NULL, run, fusefs);
+	int r = pthread_create(&fusefs->control_thread, NULL, run, fusefs);
+	fusefs->control_running = r == 0;
+	return -r;
 }
 
 /* Jobs that came are done first. */
 void ops_control_stop(struct fusefs *fusefs)
 {
+	if (!fusefs->control_running)
+		return;
+	fusefs->control_running = false;
 	pthread_mutex_lock(&fusefs->control_lock);
 	fusefs->control_stop = true;
 	pthread_cond_signal(&fusefs->control_wake);

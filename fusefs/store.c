@@ -43,6 +43,11 @@ static size_t fd_limit(void)
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return FDS_MIN;
+	/* Unlinked files that are open need one each. */
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return FDS_MIN;
 	size_t half = limit.rlim_cur / 2;
 	if (half < FDS_MIN)
 		return FDS_MIN;
@@ -293,13 +298,46 @@ int store_directory_locked(struct volume *volume, struct inode *directory)
 	return r < 0 ? r : directory->fd;
 }
 
+int store_visit_locked(struct volume *volume, struct inode *directory,
+		       struct store_visit *ret_visit)
+{
+	int fd = store_directory_locked(volume, directory);
+	if (fd < 0)
+		return fd;
+	*ret_visit = (struct store_visit){
+		.volume = volume, .directory = directory, .fd = fd};
+	pthread_mutex_lock(&volume->store->lock);
+	directory->fd_users++;
+	pthread_mutex_unlock(&volume->store->lock);
+	struct stat st;
+	if (geteuid() == 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+	    (st.st_mode & 0700) == 0700)
+		return 0;
+	ret_visit->mode = st.st_mode & 07777;
+	/* If it is refused, the step itself will say so. */
+	ret_visit->lent = fchmod(fd, ret_visit->mode | 0700) == 0;
+	return 0;
+}
+
+void store_leave(struct store_visit *visit)
+{
+	if (visit->directory == NULL)
+		return;
+	if (visit->lent)
+		(void)fchmod(visit->fd, visit->mode); /* best effort */
+	pthread_mutex_lock(&visit->volume->store->lock);
+	visit->directory->fd_users--;
+	pthread_mutex_unlock(&visit->volume->store->lock);
+}
+
 int store_list_locked(struct volume *volume, struct inode *directory,
 		      int *ret_fd)
 {
-	int dirfd = store_directory_locked(volume, directory);
-	if (dirfd < 0)
-		return dirfd;
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_visit struct store_visit visit = {0};
+	int r = store_visit_locked(volume, directory, &visit);
+	if (r < 0)
+		return r;
+	int fd = openat(visit.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	*ret_fd = fd;
@@ -313,14 +351,15 @@ static int open_file_locked(struct volume *volume, struct inode *inode,
 	struct dentry *dentry = dentry_durable_of(inode);
 	if (dentry == NULL)
 		return -ENOENT;
-	int dirfd = store_directory_locked(volume, dentry->directory);
-	if (dirfd < 0)
-		return dirfd;
+	cleanup_visit struct store_visit visit = {0};
+	int r = store_visit_locked(volume, dentry->directory, &visit);
+	if (r < 0)
+		return r;
 	*ret_writable = true;
-	int fd = store_open_owned(dirfd, dentry->name, O_RDWR | O_NONBLOCK);
+	int fd = store_open_owned(visit.fd, dentry->name, O_RDWR | O_NONBLOCK);
 	if (fd < 0 && !writable) {
 		*ret_writable = false;
-		fd = store_open_owned(dirfd, dentry->name,
+		fd = store_open_owned(visit.fd, dentry->name,
 				      O_RDONLY | O_NONBLOCK);
 	}
 	return fd;
@@ -390,10 +429,11 @@ void store_put_fd(struct store *store, struct inode *inode)
 int store_lookup_locked(struct volume *volume, struct inode *directory,
 			const char *name, struct stat *ret_st)
 {
-	int dirfd = store_directory_locked(volume, directory);
-	if (dirfd < 0)
-		return dirfd;
-	if (fstatat(dirfd, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
+	cleanup_visit struct store_visit visit = {0};
+	int r = store_visit_locked(volume, directory, &visit);
+	if (r < 0)
+		return r;
+	if (fstatat(visit.fd, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	/* Another file system mounted inside the store could not take part
 	 * in renames and would escape the store's lock. */

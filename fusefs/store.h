@@ -47,6 +47,20 @@ int store_barrier(struct store *store);
 /* A descriptor of a directory, valid while the volume's lock is held. */
 int store_directory_locked(struct volume *volume, struct inode *directory);
 
+/* A directory in use for one step: its descriptor stays open, and where its owner
+ * may not use it, the bits that are missing are lent and given back. */
+struct store_visit {
+	struct volume *volume;
+	struct inode *directory;
+	int fd;
+	mode_t mode;
+	bool lent;
+};
+#define cleanup_visit __attribute__((cleanup(store_leave)))
+int store_visit_locked(struct volume *volume, struct inode *directory,
+		       struct store_visit *ret_visit);
+void store_leave(struct store_visit *visit);
+
 /* A descriptor of its own for reading the entries of a directory. */
 int store_list_locked(struct volume *volume, struct inode *directory,
 		      int *ret_fd);

@@ -19,9 +19,10 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
-static int dirfd_of(struct volume *volume, struct dentry *dentry)
+static int visit_of(struct volume *volume, const struct dentry *dentry,
+		    struct store_visit *ret_visit)
 {
-	return store_directory_locked(volume, dentry->directory);
+	return store_visit_locked(volume, dentry->directory, ret_visit);
 }
 
 static void changed(struct dentry *dentry)
@@ -33,10 +34,12 @@ int store_readlink_locked(struct volume *volume, struct dentry *dentry,
 			  char **ret_target)
 {
 	char target[PATH_MAX];
-	int dirfd = dirfd_of(volume, dentry);
-	if (dirfd < 0)
-		return dirfd;
-	ssize_t n = readlinkat(dirfd, dentry->name, target, sizeof(target) - 1);
+	cleanup_visit struct store_visit visit = {0};
+	int r = visit_of(volume, dentry, &visit);
+	if (r < 0)
+		return r;
+	ssize_t n =
+		readlinkat(visit.fd, dentry->name, target, sizeof(target) - 1);
 	if (n < 0)
 		return -errno;
 	target[n] = '\0';
@@ -59,7 +62,7 @@ int store_inode_stat_locked(struct volume *volume, struct inode *inode,
 }
 
 static int make(int dirfd, const struct dentry *to, const struct inode *inode,
-		int *ret_fd)
+		const struct record_attributes *attributes, int *ret_fd)
 {
 	*ret_fd = -1;
 	if (inode_is_regular(inode)) {
@@ -71,7 +74,9 @@ static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 	}
 	int r;
 	if (inode_is_directory(inode))
-		r = mkdirat(dirfd, to->name, 0700);
+		/* With its mode at once: set-gid comes from the parent, and a
+		 * user who is not in its group could not set it later. */
+		r = mkdirat(dirfd, to->name, attributes->mode & 01777);
 	else if (S_ISLNK(inode->type))
 		r = symlinkat(inode->target, dirfd, to->name);
 	else
@@ -90,6 +95,7 @@ static int dress(int dirfd, const struct dentry *to,
 		     AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (!S_ISLNK(st->st_mode) &&
+	    (st->st_mode & 07777) != (attributes->mode & 07777) &&
 	    fchmodat(dirfd, to->name, attributes->mode & 07777, 0) < 0)
 		return -errno;
 	return 0;
@@ -99,18 +105,19 @@ int store_create_locked(struct volume *volume, struct dentry *to,
 			struct inode *inode,
 			const struct record_attributes *attributes)
 {
-	int dirfd = dirfd_of(volume, to);
-	if (dirfd < 0)
-		return dirfd;
+	cleanup_visit struct store_visit visit = {0};
+	int r = visit_of(volume, to, &visit);
+	if (r < 0)
+		return r;
 	cleanup_fd int fd = -1;
-	int r = make(dirfd, to, inode, &fd);
+	r = make(visit.fd, to, inode, attributes, &fd);
 	if (r < 0)
 		return r;
 	struct stat st;
-	r = dress(dirfd, to, attributes, &st);
+	r = dress(visit.fd, to, attributes, &st);
 	if (r < 0) {
 		/* All or nothing, so that the record can be tried again. */
-		(void)unlinkat(dirfd, to->name,
+		(void)unlinkat(visit.fd, to->name,
 			       inode_is_directory(inode) ? AT_REMOVEDIR : 0);
 		return r;
 	}
@@ -126,16 +133,22 @@ int store_link_locked(struct volume *volume, struct dentry *to,
 		      struct inode *inode)
 {
 	struct dentry *from = dentry_durable_of(inode);
-	if (from == NULL)
-		return -ENOENT;
-	int from_fd = dirfd_of(volume, from);
-	int to_fd = from_fd < 0 ? from_fd : dirfd_of(volume, to);
-	/* Finding the second may have closed the first. */
-	if (to_fd >= 0)
-		from_fd = dirfd_of(volume, from);
-	if (from_fd < 0 || to_fd < 0)
-		return from_fd < 0 ? from_fd : to_fd;
-	if (linkat(from_fd, from->name, to_fd, to->name, 0) < 0)
+	cleanup_visit struct store_visit from_visit = {0};
+	cleanup_visit struct store_visit to_visit = {0};
+	int r = visit_of(volume, to, &to_visit);
+	if (r == 0 && from != NULL)
+		r = visit_of(volume, from, &from_visit);
+	if (r < 0)
+		return r;
+	char path[64];
+	/* Its known names are gone, but a descriptor leads to it. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", inode->fd);
+	if (from != NULL)
+		r = linkat(from_visit.fd, from->name, to_visit.fd, to->name, 0);
+	else
+		r = linkat(AT_FDCWD, path, to_visit.fd, to->name,
+			   AT_SYMLINK_FOLLOW);
+	if (r < 0)
 		return -errno;
 	dentry_set_durable_locked(to, inode);
 	changed(to);
@@ -175,11 +188,12 @@ int store_unlink_locked(struct volume *volume, struct dentry *from)
 	int r = keep_orphan(volume, from);
 	if (r < 0)
 		return r;
-	int dirfd = dirfd_of(volume, from);
-	if (dirfd < 0)
-		return dirfd;
+	cleanup_visit struct store_visit visit = {0};
+	r = visit_of(volume, from, &visit);
+	if (r < 0)
+		return r;
 	bool directory = inode_is_directory(from->durable);
-	if (unlinkat(dirfd, from->name, directory ? AT_REMOVEDIR : 0) < 0)
+	if (unlinkat(visit.fd, from->name, directory ? AT_REMOVEDIR : 0) < 0)
 		return -errno;
 	if (directory)
 		store_forget_fd(volume->store, from->durable);
@@ -197,13 +211,14 @@ int store_rename_locked(struct volume *volume, struct dentry *from,
 		r = keep_orphan(volume, to);
 	if (r < 0)
 		return r;
-	int from_fd = dirfd_of(volume, from);
-	int to_fd = from_fd < 0 ? from_fd : dirfd_of(volume, to);
-	if (to_fd >= 0)
-		from_fd = dirfd_of(volume, from);
-	if (from_fd < 0 || to_fd < 0)
-		return from_fd < 0 ? from_fd : to_fd;
-	if (renameat2(from_fd, from->name, to_fd, to->name,
+	cleanup_visit struct store_visit from_visit = {0};
+	cleanup_visit struct store_visit to_visit = {0};
+	r = visit_of(volume, from, &from_visit);
+	if (r == 0)
+		r = visit_of(volume, to, &to_visit);
+	if (r < 0)
+		return r;
+	if (renameat2(from_visit.fd, from->name, to_visit.fd, to->name,
 		      exchange ? RENAME_EXCHANGE : 0) < 0)
 		return -errno;
 	if (exchange) {
@@ -226,9 +241,17 @@ int store_rename_locked(struct volume *volume, struct dentry *from,
 /* Attributes and xattrs go through a name or, for what has none any more, a
  * descriptor; "/proc/self/fd" serves both and never follows a link. */
 struct place {
+	struct store_visit visit;
 	int dirfd;
 	const char *name; /* NULL: dirfd is the object itself */
 };
+
+static void leave_place(struct place *place)
+{
+	store_leave(&place->visit);
+}
+
+#define cleanup_place __attribute__((cleanup(leave_place)))
 
 static int place_of(struct volume *volume, struct inode *inode,
 		    struct place *ret_place)
@@ -238,18 +261,19 @@ static int place_of(struct volume *volume, struct inode *inode,
 	if (inode == volume->root)
 		ret_place->dirfd = store_directory_locked(volume, inode);
 	if (dentry != NULL) {
-		ret_place->dirfd = dirfd_of(volume, dentry);
+		int r = visit_of(volume, dentry, &ret_place->visit);
+		if (r < 0)
+			return r;
+		ret_place->dirfd = ret_place->visit.fd;
 		ret_place->name = dentry->name;
 	}
-	if (ret_place->dirfd < 0)
-		return ret_place->name != NULL ? ret_place->dirfd : -ENOENT;
-	return 0;
+	return ret_place->dirfd < 0 ? -ENOENT : 0;
 }
 
 int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 				const struct record_attributes *attributes)
 {
-	struct place at;
+	cleanup_place struct place at = {0};
 	int r = place_of(volume, inode, &at);
 	if (r < 0)
 		return r;
@@ -273,7 +297,7 @@ int store_set_times_locked(struct volume *volume, struct inode *inode,
 {
 	if (inode->fd >= 0 && inode_is_regular(inode))
 		return futimens(inode->fd, times) < 0 ? -errno : 0;
-	struct place at;
+	cleanup_place struct place at = {0};
 	int r = place_of(volume, inode, &at);
 	if (r < 0)
 		return r;
@@ -289,7 +313,7 @@ int store_set_times_locked(struct volume *volume, struct inode *inode,
 static int proc_path(struct volume *volume, struct inode *inode, int *ret_fd,
 		     char *path, size_t size)
 {
-	struct place at;
+	cleanup_place struct place at = {0};
 	int r = place_of(volume, inode, &at);
 	if (r < 0)
 		return r;
@@ -303,19 +327,33 @@ static int proc_path(struct volume *volume, struct inode *inode, int *ret_fd,
 	return 0;
 }
 
+static int change_xattr(const char *path, const char *name, const void *value,
+			size_t size)
+{
+	if (value != NULL)
+		return setxattr(path, name, value, size, 0) < 0 ? -errno : 0;
+	if (removexattr(path, name) < 0 && errno != ENODATA)
+		return -errno;
+	return 0;
+}
+
 int store_set_xattr_locked(struct volume *volume, struct inode *inode,
 			   const char *name, const void *value, size_t size)
 {
 	char path[64];
 	cleanup_fd int fd = -1;
 	int r = proc_path(volume, inode, &fd, path, sizeof(path));
-	if (r < 0)
+	if (r == 0)
+		r = change_xattr(path, name, value, size);
+	struct stat st;
+	if (r != -EACCES || fstat(fd, &st) < 0 || S_ISLNK(st.st_mode))
 		return r;
-	if (value != NULL)
-		return setxattr(path, name, value, size, 0) < 0 ? -errno : 0;
-	if (removexattr(path, name) < 0 && errno != ENODATA)
-		return -errno;
-	return 0;
+	/* Only its own mode forbids it: lent for the moment. */
+	if (chmod(path, (st.st_mode & 07777) | 0600) < 0)
+		return r;
+	r = change_xattr(path, name, value, size);
+	(void)chmod(path, st.st_mode & 07777); /* best effort */
+	return r;
 }
 
 ssize_t store_get_xattr_locked(struct volume *volume, struct inode *inode,

@@ -203,14 +203,40 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
+static bool waits_for_records(struct volume *volume, struct inode *inode)
+{
+	bool waits = false;
+	pthread_mutex_lock(&volume->journal.lock);
+	list_for_each(node, following, &inode->records) {
+		switch (list_entry(node, struct record, inode_link)->kind) {
+		case RECORD_CREATE:
+		case RECORD_SIZE:
+		case RECORD_DATA:
+		case RECORD_SPACE:
+			waits = true;
+			break;
+		default:
+			break;
+		}
+	}
+	pthread_mutex_unlock(&volume->journal.lock);
+	return waits;
+}
+
 static int write_inode(const struct writeback *writeback, struct inode *inode,
 		       int fd)
 {
 	struct record_pieces pieces = {0};
 	int r = 0;
 	pthread_rwlock_wrlock(&inode->lock);
-	if (inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
-	    inode->nlink > 0 && !inode->dead)
+	bool any = inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
+		   inode->nlink > 0 && !inode->dead;
+	/* With a failing disk the data is tried first. */
+	if (any && !writeback->stored_only &&
+	    writeback->mode == MODE_ALLOW_WRITES &&
+	    waits_for_records(writeback->volume, inode))
+		r = WRITEBACK_WAITS;
+	else if (any)
 		r = hold_dirty(writeback, inode, fd, &pieces);
 	else if (inode->nlink == 0 && !inode->in_store)
 		data_pay(inode);

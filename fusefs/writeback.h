@@ -26,7 +26,11 @@ struct writeback {
 	bool times_follow;
 };
 
-/* 0, EIO where writes are to fail, or the store's real error: then the data is
+/* Records of the file that change its content are still in the journal: written
+ * now, the data would be changed by them later. */
+#define WRITEBACK_WAITS 1
+
+/* 0, WRITEBACK_WAITS (nothing was done), EIO where writes are to fail, or the store's real error: then the data is
  * still dirty. */
 int writeback_inode(const struct writeback *writeback, struct inode *inode);
 

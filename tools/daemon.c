@@ -37,6 +37,8 @@ int daemon_foreground(const struct fusefs_config *config,
 	struct fusefs *fusefs;
 	int r = fusefs_mount(config, &fusefs, reterr_why);
 
+	if (r == 0 && (r = fusefs_start(fusefs, reterr_why)) < 0)
+		fusefs_free(fusefs);
 	return r < 0 ? r : serve(fusefs, reterr_why);
 }
 
@@ -93,8 +95,12 @@ static int child(const struct fusefs_config *config, int report_fd)
 	default_signals();
 	close_others(report_fd);
 	outcome.error = fusefs_mount(config, &fusefs, &outcome.why);
-	if (outcome.error == 0)
+	if (outcome.error == 0) {
 		leave_terminal();
+		outcome.error = fusefs_start(fusefs, &outcome.why);
+		if (outcome.error < 0)
+			fusefs_free(fusefs);
+	}
 	/* A parent that is gone cannot be told, but the mount was asked for. */
 	size = write(report_fd, &outcome, sizeof(outcome));
 	(void)size;
