@@ -64,6 +64,10 @@ int attrs_set(struct volume *volume, struct inode *inode, int set,
 {
 	if (volume->read_only)
 		return -EROFS;
+	if (!store_may_own(volume->store,
+			   set & ATTRS_UID ? st->st_uid : (uid_t)-1,
+			   set & ATTRS_GID ? st->st_gid : (gid_t)-1))
+		return -EPERM;
 	int r = journal_has_room(&volume->journal);
 	if (r < 0)
 		return r;

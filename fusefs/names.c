@@ -117,6 +117,19 @@ static void lose_link(struct volume *volume, struct inode *inode)
 	pthread_rwlock_unlock(&inode->lock);
 }
 
+/* Files of others cannot be made by a daemon that is not root. */
+static int check_owner(struct volume *volume, struct inode *directory,
+		       const struct names_new *what)
+{
+	pthread_rwlock_rdlock(&directory->lock);
+	bool inherits = directory->mode & S_ISGID;
+	pthread_rwlock_unlock(&directory->lock);
+	return store_may_own(volume->store, what->uid,
+			     inherits ? (gid_t)-1 : what->gid)
+		       ? 0
+		       : -EPERM;
+}
+
 static struct inode *new_inode(struct volume *volume, struct inode *directory,
 			       const struct names_new *what)
 {
@@ -167,8 +180,10 @@ static int create_locked(struct volume *volume, struct inode *directory,
 	int r = check_changeable(volume, directory);
 	if (r < 0)
 		return r;
+	r = check_owner(volume, directory, what);
 	struct dentry *dentry;
-	r = resolve_locked(volume, directory, name, &dentry);
+	if (r == 0)
+		r = resolve_locked(volume, directory, name, &dentry);
 	if (r < 0)
 		return r;
 	if (live_of(dentry) != NULL)
@@ -213,6 +228,8 @@ int names_create_unnamed(struct volume *volume, struct inode *directory,
 {
 	pthread_mutex_lock(&volume->lock);
 	int r = check_changeable(volume, directory);
+	if (r == 0)
+		r = check_owner(volume, directory, what);
 	struct inode *inode = NULL;
 	if (r == 0)
 		inode = new_inode(volume, directory, what);

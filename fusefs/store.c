@@ -26,11 +26,15 @@
 
 #define FDS_MIN 16
 #define FDS_MAX 4096
+/* Of a user in more groups, the others are unknown. */
+#define GROUPS_MAX 1024
 
 struct store {
 	int root_fd;
 	dev_t device;
 	bool sync;
+	gid_t groups[GROUPS_MAX]; /* that we are in */
+	int group_count;
 	pthread_mutex_t lock; /* guards the cache: fields fd* of inodes */
 	struct list fds;      /* oldest use first */
 	size_t fd_count;
@@ -102,6 +106,7 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	store->root_fd = steal_fd(&fd);
 	store->device = st.st_dev;
 	store->sync = sync;
+	store->group_count = getgroups(GROUPS_MAX, store->groups);
 	store->fd_limit = fd_limit();
 	list_init(&store->fds);
 	pthread_mutex_init(&store->lock, NULL);
@@ -122,6 +127,18 @@ void store_close(struct store *store)
 int store_root_stat(struct store *store, struct stat *ret_st)
 {
 	return fstat(store->root_fd, ret_st) < 0 ? -errno : 0;
+}
+
+bool store_may_own(const struct store *store, uid_t uid, gid_t gid)
+{
+	if (geteuid() == 0)
+		return true;
+	if (uid != (uid_t)-1 && uid != geteuid())
+		return false;
+	bool known = gid == (gid_t)-1 || gid == getegid();
+	for (int i = 0; i < store->group_count && !known; i++)
+		known = store->groups[i] == gid;
+	return known;
 }
 
 int store_dup_root(struct store *store)

@@ -35,6 +35,9 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 void store_close(struct store *store);
 int store_root_stat(struct store *store, struct stat *ret_st);
 int store_statvfs(struct store *store, struct statvfs *ret_st);
+/* Whether we may give a file to them; -1 stands for "as it is". A commit would
+ * find out too late. */
+bool store_may_own(const struct store *store, uid_t uid, gid_t gid);
 /* A number for all that the store holds: see store_digest.c. Reads everything;
  * nothing may change meanwhile. */
 int store_digest(struct store *store, uint64_t *ret_digest);
