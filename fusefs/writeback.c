@@ -145,7 +145,8 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	if (known)
 		inode->blocks = (uint64_t)after.st_blocks;
 	if (r == 0 &&
-	    (inode->extents == NULL || inode->extents->dirty_bytes == 0))
+	    (inode->extents == NULL ||
+	     inode->extents->dirty_bytes + inode->extents->clean_bytes == 0))
 		inode->dirty_since_ns = 0;
 	pthread_rwlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
@@ -171,8 +172,6 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 	pthread_rwlock_wrlock(&inode->lock);
 	for (size_t i = 0; i < pieces->count && r == 0; i++)
 		r = clean_piece(inode, &pieces->list[i]);
-	if (inode->extents == NULL || inode->extents->dirty_bytes == 0)
-		inode->dirty_since_ns = 0;
 	if (r == 0 && error)
 		errseq_set(&inode->write_error, EIO);
 	pthread_rwlock_unlock(&inode->lock);
