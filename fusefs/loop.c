@@ -16,12 +16,16 @@
 
 #include "fusefs/wire.h"
 
+/* So many requests in a row with another waiting are more than one client. */
+#define STREAK_PARALLEL 3
+
 struct loop {
 	struct fuse_session *session;
 	int ended_fd;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t lead;  /* signalled when there is no leader */
 	bool led;
+	int streak; /* requests in a row behind which another was waiting */
 	_Atomic bool stopping;
 	int idle;
 	int count;
@@ -73,11 +77,18 @@ static bool wait_for_lead(struct loop *loop)
 	return go;
 }
 
-static bool more_is_waiting(const struct loop *loop)
+/* Whether there is work for two. A lone client leaves something behind a request
+ * now and then, the RELEASE of its last file: handing over for that would cost
+ * it more than the wait. Only the leader comes here. */
+static bool is_parallel(struct loop *loop)
 {
 	struct pollfd poll_fd = {.fd = fuse_session_fd(loop->session),
 				 .events = POLLIN};
-	return poll(&poll_fd, 1, 0) > 0;
+	if (poll(&poll_fd, 1, 0) <= 0)
+		loop->streak = 0;
+	else if (loop->streak < STREAK_PARALLEL)
+		loop->streak++;
+	return loop->streak == STREAK_PARALLEL;
 }
 
 /* As the leader, serves until somebody else leads; false when the mount is
@@ -93,7 +104,7 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 		if (n <= 0)
 			return false;
 		wire_note(buffer);
-		if (!wire_is_ordered() && more_is_waiting(loop))
+		if (!wire_is_ordered() && is_parallel(loop))
 			offer_lead(loop);
 		fuse_session_process_buf(loop->session, buffer);
 	}

@@ -33,6 +33,8 @@ struct store {
 	int root_fd;
 	dev_t device;
 	bool sync;
+	uid_t uid; /* ours: asking costs a system call each time */
+	gid_t gid;
 	gid_t groups[GROUPS_MAX]; /* that we are in */
 	int group_count;
 	pthread_mutex_t lock; /* guards the cache: fields fd* of inodes */
@@ -106,6 +108,8 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	store->root_fd = steal_fd(&fd);
 	store->device = st.st_dev;
 	store->sync = sync;
+	store->uid = geteuid();
+	store->gid = getegid();
 	store->group_count = getgroups(GROUPS_MAX, store->groups);
 	store->fd_limit = fd_limit();
 	list_init(&store->fds);
@@ -131,11 +135,11 @@ int store_root_stat(struct store *store, struct stat *ret_st)
 
 bool store_may_own(const struct store *store, uid_t uid, gid_t gid)
 {
-	if (geteuid() == 0)
+	if (store->uid == 0)
 		return true;
-	if (uid != (uid_t)-1 && uid != geteuid())
+	if (uid != (uid_t)-1 && uid != store->uid)
 		return false;
-	bool known = gid == (gid_t)-1 || gid == getegid();
+	bool known = gid == (gid_t)-1 || gid == store->gid;
 	for (int i = 0; i < store->group_count && !known; i++)
 		known = store->groups[i] == gid;
 	return known;
@@ -327,7 +331,8 @@ int store_visit_locked(struct volume *volume, struct inode *directory,
 	directory->fd_users++;
 	pthread_mutex_unlock(&volume->store->lock);
 	struct stat st;
-	if (geteuid() == 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+	uid_t uid = volume->store->uid;
+	if (uid == 0 || fstat(fd, &st) < 0 || st.st_uid != uid ||
 	    (st.st_mode & 0700) == 0700)
 		return 0;
 	ret_visit->mode = st.st_mode & 07777;
