@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/falloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "fusefs/commit.h"
+#include "fusefs/data.h"
+#include "fusefs/names.h"
+#include "fusefs/scratch.h"
+#include "fusefs/space.h"
+#include "fusefs/volume.h"
+#include "tests/unit/fusefs/sandbox.h"
+
+static int set_up(void **state)
+{
+	static struct sandbox sandbox;
+
+	sandbox_open(&sandbox, 0);
+	*state = &sandbox;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	sandbox_close(*state);
+	return 0;
+}
+
+/* A file of four blocks a, b, c, d, in the store. */
+static struct inode *put_abcd(struct sandbox *sandbox, const char *path)
+{
+	struct inode *inode = sandbox_put(sandbox, path, 4096, 'a');
+
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(sandbox_write(sandbox, inode, i * 4096, 4096,
+					       (char)('a' + i)),
+				 0);
+	sandbox_sync(sandbox);
+	return inode;
+}
+
+/* Without a mode of its own it is as open(2) with 0644 would make it. */
+static struct inode *make_unnamed(struct sandbox *sandbox)
+{
+	const struct names_new what = {
+		.mode = S_IFREG | 0644, .uid = geteuid(), .gid = getegid()};
+	struct inode *inode = NULL;
+
+	assert_int_equal(names_create_unnamed(sandbox->volume,
+					      sandbox->volume->root, &what,
+					      &inode),
+			 0);
+	return inode;
+}
+
+/* The kernel's FUSE refuses these two modes of fallocate(2), so the rows of the
+ * crash table are proved here. */
+static void inserted_range_goes_with_the_next_commit(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *inode = put_abcd(sandbox, "a");
+
+	assert_int_equal(space_allocate(sandbox->volume, inode,
+					FALLOC_FL_INSERT_RANGE, 4096, 4096),
+			 0);
+	sandbox_expect_live(sandbox, inode,
+			    "a*4096 0*4096 b*4096 c*4096 d*4096");
+	sandbox_expect_stored(sandbox, "a[16384:a*4096 b*4096 c*4096 d*4096]");
+	sandbox_put(sandbox, "b", 1, 'x');
+	assert_int_equal(sandbox_fsync(sandbox, "b"), 0);
+	sandbox_expect_stored(
+		sandbox,
+		"a[20480:a*4096 0*4096 b*4096 c*4096 d*4096] b[1:x*1]");
+	sandbox_expect_live(sandbox, inode,
+			    "a*4096 0*4096 b*4096 c*4096 d*4096");
+	sandbox_sync(sandbox);
+	assert_int_equal(scratch_used(sandbox->volume->scratch), 0);
+}
+
+static void collapsed_range_goes_with_the_next_commit(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *inode = put_abcd(sandbox, "a");
+
+	/* Dirty pages behind are moved, and go along, too. */
+	assert_int_equal(sandbox_write(sandbox, inode, 12288, 4096, 'D'), 0);
+	assert_int_equal(space_allocate(sandbox->volume, inode,
+					FALLOC_FL_COLLAPSE_RANGE, 4096, 4096),
+			 0);
+	sandbox_expect_live(sandbox, inode, "a*4096 c*4096 D*4096");
+	sandbox_put(sandbox, "b", 1, 'x');
+	assert_int_equal(sandbox_fsync(sandbox, "b"), 0);
+	sandbox_expect_stored(sandbox,
+			      "a[12288:a*4096 c*4096 D*4096] b[1:x*1]");
+	sandbox_expect_live(sandbox, inode, "a*4096 c*4096 D*4096");
+}
+
+static void range_that_is_not_of_whole_blocks_is_not_moved(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct volume *volume = sandbox->volume;
+	struct inode *inode = put_abcd(sandbox, "a");
+
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_INSERT_RANGE,
+					100, 4096),
+			 -EINVAL);
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_COLLAPSE_RANGE,
+					4096, 100),
+			 -EINVAL);
+	/* Nor does collapsing reach the end, or inserting begin behind it. */
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_COLLAPSE_RANGE,
+					8192, 8192),
+			 -EINVAL);
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_INSERT_RANGE,
+					16384, 4096),
+			 -EINVAL);
+	assert_int_equal(
+		space_allocate(volume, inode, FALLOC_FL_PUNCH_HOLE, 0, 4096),
+		-EOPNOTSUPP);
+	assert_int_equal(space_allocate(volume, inode, 0, -1, 4096), -EINVAL);
+	assert_int_equal(space_allocate(volume, inode, 0, 0, 0), -EINVAL);
+	assert_int_equal(space_allocate(volume, inode, 0, DATA_SIZE_MAX, 1),
+			 -EFBIG);
+	assert_int_equal(sandbox->volume->journal.count, 0);
+}
+
+/* The profile's blocks may be smaller than those of the store. */
+static void small_blocks_are_moved_in_a_store_of_large_ones(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *inode = put_abcd(sandbox, "a");
+
+	assert_int_equal(space_allocate(sandbox->volume, inode,
+					FALLOC_FL_COLLAPSE_RANGE, 1024, 2048),
+			 0);
+	sandbox_expect_live(sandbox, inode, "a*2048 b*4096 c*4096 d*4096");
+	assert_int_equal(commit_all(sandbox->volume), 0);
+	sandbox_expect_stored(sandbox, "a[14336:a*2048 b*4096 c*4096 d*4096]");
+	assert_int_equal(space_allocate(sandbox->volume, inode,
+					FALLOC_FL_INSERT_RANGE, 1024, 1024),
+			 0);
+	assert_int_equal(commit_all(sandbox->volume), 0);
+	sandbox_expect_stored(
+		sandbox, "a[15360:a*1024 0*1024 a*1024 b*4096 c*4096 d*4096]");
+	sandbox_expect_live(sandbox, inode,
+			    "a*1024 0*1024 a*1024 b*4096 c*4096 d*4096");
+}
+
+static void moved_content_of_an_unnamed_file_is_stored_with_it(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct volume *volume = sandbox->volume;
+	struct inode *inode = make_unnamed(sandbox);
+
+	assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'a'), 0);
+	assert_int_equal(sandbox_write(sandbox, inode, 4096, 4096, 'b'), 0);
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_INSERT_RANGE,
+					4096, 4096),
+			 0);
+	assert_int_equal(names_link(volume, inode, volume->root, "f"), 0);
+	sandbox_expect_live(sandbox, inode, "a*4096 0*4096 b*4096");
+	assert_int_equal(sandbox_fsync(sandbox, "f"), 0);
+	sandbox_expect_stored(sandbox, "f[12288:a*4096 0*4096 b*4096]");
+}
+
+/* tmpfs can neither zero a range nor move one. */
+static void store_that_lacks_a_mode_of_fallocate_gets_it_done(void **state)
+{
+	static struct sandbox sandbox;
+
+	(void)state;
+	if (!sandbox_open_small(&sandbox, 4096))
+		skip();
+	struct volume *volume = sandbox.volume;
+	struct inode *inode = put_abcd(&sandbox, "a");
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_ZERO_RANGE,
+					15000, 3000),
+			 0);
+	assert_int_equal(
+		space_allocate(volume, inode,
+			       FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 100,
+			       900),
+		0);
+	sandbox_sync(&sandbox);
+	sandbox_expect_stored(&sandbox, "a[18000:a*100 0*900 a*3096 b*4096 "
+					"c*4096 d*2712 0*3000]");
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_COLLAPSE_RANGE,
+					0, 4096),
+			 0);
+	sandbox_sync(&sandbox);
+	sandbox_expect_stored(&sandbox, "a[13904:b*4096 c*4096 d*2712 0*3000]");
+	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_INSERT_RANGE,
+					4096, 4096),
+			 0);
+	sandbox_sync(&sandbox);
+	sandbox_expect_stored(&sandbox,
+			      "a[18000:b*4096 0*4096 c*4096 d*2712 0*3000]");
+	sandbox_expect_same(&sandbox, "at the end");
+	sandbox_close(&sandbox);
+}
+
+static void range_of_a_dropped_file_is_lost_and_others_arrive(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *a = sandbox_create(sandbox, "a", S_IFREG | 0644);
+
+	sandbox_sync(sandbox);
+	sandbox_set_mode(sandbox, MODE_DROP_WRITES);
+	assert_int_equal(sandbox_write(sandbox, a, 0, 16384, 'o'), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	sandbox_set_mode(sandbox, MODE_ALLOW_WRITES);
+	/* The store's file is too short for this. */
+	assert_int_equal(space_allocate(sandbox->volume, a,
+					FALLOC_FL_COLLAPSE_RANGE, 4096, 4096),
+			 0);
+	sandbox_put(sandbox, "b", 10, 'x');
+	assert_int_equal(sandbox_fsync(sandbox, "b"), 0);
+	sandbox_expect_live(sandbox, a, "o*12288");
+	sandbox_crash(sandbox);
+	sandbox_expect_same(sandbox, "after the crash");
+	sandbox_expect_live(sandbox, sandbox_find(sandbox, "b"), "x*10");
+}
+
+#define IN_SANDBOX(test)                                                       \
+	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_SANDBOX(inserted_range_goes_with_the_next_commit),
+		IN_SANDBOX(collapsed_range_goes_with_the_next_commit),
+		IN_SANDBOX(range_that_is_not_of_whole_blocks_is_not_moved),
+		IN_SANDBOX(small_blocks_are_moved_in_a_store_of_large_ones),
+		IN_SANDBOX(moved_content_of_an_unnamed_file_is_stored_with_it),
+		cmocka_unit_test(
+			store_that_lacks_a_mode_of_fallocate_gets_it_done),
+		IN_SANDBOX(range_of_a_dropped_file_is_lost_and_others_arrive),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
