@@ -49,7 +49,10 @@ static int apply_link(struct volume *volume, struct record *record,
 		return lost(ret_why, "its directory was dropped");
 	if (record->to->durable != NULL)
 		return lost(ret_why, "the removal of its name was dropped");
-	return store_link_locked(volume, record->to, record->inode);
+	int r = store_link_locked(volume, record->to, record->inode);
+	if (r == -ENOENT && list_empty(&record->inode->durable))
+		return lost(ret_why, "its other names were dropped");
+	return r;
 }
 
 static int apply_unlink(struct volume *volume, struct record *record,
@@ -79,6 +82,10 @@ static int apply_rename(struct volume *volume, struct record *record,
 	int r = store_rename_locked(volume, record->from, record->to, exchange);
 	if (r == -ENOTEMPTY)
 		return lost(ret_why, "removals inside the target were dropped");
+	if (r == -EINVAL)
+		return lost(ret_why,
+			    "in the store it would go below itself: an earlier"
+			    " move was dropped");
 	return r;
 }
 

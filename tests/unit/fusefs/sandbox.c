@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -30,12 +32,10 @@
 
 #define FDS_MAX 16
 
-static void make_directories(struct sandbox *sandbox)
+static void make_directories(struct sandbox *sandbox, const char *base)
 {
-	const char *tmp = getenv("TMPDIR");
 	int r = snprintf(sandbox->directory, sizeof(sandbox->directory),
-			 "%s/flakey-unit-XXXXXX",
-			 tmp != NULL && *tmp != '\0' ? tmp : "/var/tmp");
+			 "%s/flakey-unit-XXXXXX", base);
 
 	/* Room for what is appended below. */
 	assert_in_range(r, 1, SANDBOX_PATH_BYTES - 16);
@@ -46,6 +46,13 @@ static void make_directories(struct sandbox *sandbox)
 		 sandbox->directory);
 	assert_int_equal(mkdir(sandbox->store, 0755), 0);
 	assert_int_equal(mkdir(sandbox->scratch, 0700), 0);
+}
+
+static const char *temporary(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return tmp != NULL && *tmp != '\0' ? tmp : "/var/tmp";
 }
 
 static void open_volume(struct sandbox *sandbox, uint64_t limit_bytes)
@@ -66,10 +73,25 @@ static void open_volume(struct sandbox *sandbox, uint64_t limit_bytes)
 void sandbox_open(struct sandbox *sandbox, uint64_t limit_bytes)
 {
 	*sandbox = (struct sandbox){.mounted = false};
-	make_directories(sandbox);
+	make_directories(sandbox, temporary());
 	sandbox->events = event_new();
 	assert_non_null(sandbox->events);
 	open_volume(sandbox, limit_bytes);
+}
+
+bool sandbox_open_tmpfs(struct sandbox *sandbox)
+{
+	struct statfs st;
+
+	*sandbox = (struct sandbox){.mounted = false};
+	if (statfs("/dev/shm", &st) < 0 || st.f_type != TMPFS_MAGIC ||
+	    access("/dev/shm", W_OK) < 0)
+		return false;
+	make_directories(sandbox, "/dev/shm");
+	sandbox->events = event_new();
+	assert_non_null(sandbox->events);
+	open_volume(sandbox, 0);
+	return true;
 }
 
 bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib)
@@ -77,11 +99,11 @@ bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib)
 	char options[64];
 
 	*sandbox = (struct sandbox){.mounted = false};
-	make_directories(sandbox);
+	make_directories(sandbox, temporary());
 	snprintf(options, sizeof(options), "mode=0755,size=%uk", size_kib);
 	/* In a world of our own, so that it goes with the process. */
 	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", sandbox->store, "tmpfs", 0, options) < 0) {
 		sandbox_close(sandbox);
 		return false;

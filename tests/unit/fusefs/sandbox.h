@@ -33,8 +33,9 @@ struct sandbox {
 
 /* limit_bytes: of the scratch file, 0 for none. */
 void sandbox_open(struct sandbox *sandbox, uint64_t limit_bytes);
-/* As sandbox_open(), on a tmpfs of that size if we may mount one: false if we
- * may not. */
+/* As sandbox_open(), on a tmpfs: false if there is none. */
+bool sandbox_open_tmpfs(struct sandbox *sandbox);
+/* The same of a size, if we may mount one: false if we may not. */
 bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib);
 void sandbox_close(struct sandbox *sandbox);
 /* The volume anew, after volume_close(): as after a clean unmount. */

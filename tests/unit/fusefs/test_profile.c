@@ -133,6 +133,7 @@ static void ext4_pushes_and_grows_as_measured(void **state)
 		assert_true(profile_pushes_on_close(profile));
 		assert_true(profile_grows_in_block(profile));
 		assert_true(profile_direct_is_durable(profile));
+		assert_true(profile_orders_zeroed_blocks(profile));
 	}
 	assert_int_equal(profile_block_bytes(profile_find("ext4")), 1024);
 	assert_int_equal(profile_block_bytes(profile_find("ext4,block=4096")),

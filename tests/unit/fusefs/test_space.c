@@ -176,7 +176,7 @@ static void store_that_lacks_a_mode_of_fallocate_gets_it_done(void **state)
 	static struct sandbox sandbox;
 
 	(void)state;
-	if (!sandbox_open_small(&sandbox, 4096))
+	if (!sandbox_open_tmpfs(&sandbox))
 		skip();
 	struct volume *volume = sandbox.volume;
 	struct inode *inode = put_abcd(&sandbox, "a");

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -16,6 +18,7 @@
 #include "fusefs/attrs.h"
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
+#include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
 #include "fusefs/scratch.h"
@@ -382,34 +385,35 @@ static void full_scratch_leaves_the_file_as_it_was(void **state)
 	sandbox_close(&sandbox);
 }
 
-static void check_retry(struct sandbox *sandbox)
+/* A limit on the size of files stands for a disk that does not take the data. */
+static void real_error_of_the_store_is_told_and_the_retry_works(void **state)
 {
-	uint64_t records = sandbox->volume->journal.count;
+	struct sandbox *sandbox = *state;
+	struct rlimit usual;
 
-	sandbox_set_mode(sandbox, MODE_ALLOW_WRITES);
-	assert_true(records > 0);
+	struct inode *inode = sandbox_put(sandbox, "a", 100000, 'x');
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+	struct rlimit small = {.rlim_cur = 4096, .rlim_max = usual.rlim_max};
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	int r = sandbox_fsync(sandbox, "a");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+	(void)signal(SIGXFSZ, handler);
+	assert_int_equal(r, -EFBIG);
 	assert_true(sandbox_logged(sandbox, "\"event\":\"store-error\""));
 	assert_false(sandbox->volume->read_only);
+	assert_int_equal(inode->extents->dirty_bytes, 100000);
+	sandbox_expect_live(sandbox, inode, "x*100000");
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	sandbox_expect_stored(sandbox, "a[100000:x*100000]");
+	assert_int_equal(scratch_used(sandbox->volume->scratch), 0);
 }
 
-/* An ordinary user's store can be closed to him; root needs one that is full. */
-static void real_error_of_the_store_is_told_and_the_retry_works(void **state)
+static void full_store_is_told_and_the_retry_works(void **state)
 {
 	static struct sandbox sandbox;
 
 	(void)state;
-	if (geteuid() != 0) {
-		sandbox_open(&sandbox, 0);
-		sandbox_put(&sandbox, "a", 100000, 'x');
-		assert_int_equal(chmod(sandbox.store, 0555), 0);
-		assert_int_equal(sandbox_fsync(&sandbox, "a"), -EACCES);
-		check_retry(&sandbox);
-		assert_int_equal(chmod(sandbox.store, 0755), 0);
-		assert_int_equal(sandbox_fsync(&sandbox, "a"), 0);
-		sandbox_expect_stored(&sandbox, "a[100000:x*100000]");
-		sandbox_close(&sandbox);
-		return;
-	}
 	if (!sandbox_open_small(&sandbox, 512))
 		skip();
 	struct inode *big = sandbox_put(&sandbox, "big", 400000, 'b');
@@ -424,7 +428,8 @@ static void real_error_of_the_store_is_told_and_the_retry_works(void **state)
 	sandbox_put(&sandbox, "t", 200000, 't');
 	assert_int_equal(sandbox_rename(&sandbox, "t", "c", 0), 0);
 	assert_int_equal(sandbox_fsync(&sandbox, "."), -ENOSPC);
-	check_retry(&sandbox);
+	assert_true(sandbox.volume->journal.count > 0);
+	assert_false(sandbox.volume->read_only);
 	assert_int_equal(sandbox_fsync(&sandbox, "."), -ENOSPC);
 	assert_int_equal(data_truncate(sandbox.volume, big, 0), 0);
 	/* The record that would free the space is behind the one that needs
@@ -438,6 +443,28 @@ static void real_error_of_the_store_is_told_and_the_retry_works(void **state)
 	names_forget(sandbox.volume, c, c->nlookup);
 	assert_int_equal(scratch_used(sandbox.volume->scratch), 0);
 	sandbox_close(&sandbox);
+}
+
+/* The link was dropped, and the only name of the store went: nothing is left
+ * there to link to. That is a loss, and no error of the commit. */
+static void link_to_a_file_without_names_in_the_store_is_lost(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct volume *volume = sandbox->volume;
+	struct inode *inode = sandbox_put(sandbox, "a", 10, 'x');
+
+	sandbox_sync(sandbox);
+	sandbox_set_mode(sandbox, MODE_DROP_WRITES);
+	assert_int_equal(names_link(volume, inode, volume->root, "b"), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "."), 0);
+	sandbox_set_mode(sandbox, MODE_ALLOW_WRITES);
+	sandbox_unlink(sandbox, "a");
+	assert_int_equal(names_link(volume, inode, volume->root, "c"), 0);
+	sandbox_put(sandbox, "d", 5, 'y');
+	assert_int_equal(sandbox_fsync(sandbox, "d"), 0);
+	sandbox_expect_stored(sandbox, "d[5:y*5]");
+	sandbox_expect_live(sandbox, sandbox_find(sandbox, "c"), "x*10");
+	assert_true(sandbox_logged(sandbox, "\"event\":\"lost-commit\""));
 }
 
 static void direct_overwrite_is_durable_and_an_append_is_not(void **state)
@@ -585,6 +612,9 @@ static void close_forgets_what_was_not_committed(void **state)
 	sandbox_create(sandbox, "d", S_IFDIR | 0755);
 	sandbox_put(sandbox, "d/b", 100, 'x');
 	make_unnamed(sandbox);
+	sandbox_set_mode(sandbox, MODE_DROP_WRITES);
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	sandbox_put(sandbox, "c", 100, 'x');
 	volume_close(sandbox->volume);
 	sandbox->volume = NULL;
 	sandbox_expect_stored(sandbox, "");
@@ -612,8 +642,9 @@ int main(void)
 		IN_SANDBOX(aborted_journal_never_reaches_the_store),
 		IN_SANDBOX(crash_that_keeps_all_loses_nothing),
 		cmocka_unit_test(full_scratch_leaves_the_file_as_it_was),
-		cmocka_unit_test(
-			real_error_of_the_store_is_told_and_the_retry_works),
+		IN_SANDBOX(real_error_of_the_store_is_told_and_the_retry_works),
+		cmocka_unit_test(full_store_is_told_and_the_retry_works),
+		IN_SANDBOX(link_to_a_file_without_names_in_the_store_is_lost),
 		IN_SANDBOX(direct_overwrite_is_durable_and_an_append_is_not),
 		IN_SANDBOX(small_direct_appends_survive_the_commit_after_them),
 		IN_SANDBOX(direct_write_does_not_overtake_the_journal),
