@@ -421,21 +421,12 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 static int add_piece(struct record_pieces *pieces, size_t *capacity,
 		     const struct extent *extent)
 {
-	if (pieces->count == *capacity) {
-		size_t grown = *capacity ? *capacity * 2 : 4;
-		struct record_piece *list =
-			reallocarray(pieces->list, grown, sizeof(*list));
-		if (list == NULL)
-			return -ENOMEM;
-		pieces->list = list;
-		*capacity = grown;
-	}
-	pieces->list[pieces->count++] = (struct record_piece){
+	const struct record_piece piece = {
 		.offset_bytes = extent->offset_bytes,
 		.length_bytes = extent->length_bytes,
 		.source = extent->source,
 	};
-	return 0;
+	return journal_add_piece(pieces, capacity, &piece);
 }
 
 /* A record with all data in state; nothing is held yet. */

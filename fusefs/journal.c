@@ -65,6 +65,22 @@ void journal_record_discard(struct volume *volume, struct record *record)
 	free(record);
 }
 
+int journal_add_piece(struct record_pieces *pieces, size_t *capacity,
+		      const struct record_piece *piece)
+{
+	if (pieces->count == *capacity) {
+		size_t grown = *capacity ? *capacity * 2 : 4;
+		struct record_piece *list =
+			reallocarray(pieces->list, grown, sizeof(*list));
+		if (list == NULL)
+			return -ENOMEM;
+		pieces->list = list;
+		*capacity = grown;
+	}
+	pieces->list[pieces->count++] = *piece;
+	return 0;
+}
+
 static void pend(struct dentry *dentry)
 {
 	if (dentry == NULL)

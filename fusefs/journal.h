@@ -120,6 +120,11 @@ struct record *journal_record_new(struct volume *volume, enum record_kind kind,
 /* Frees a record that was never appended. Takes NULL. */
 void journal_record_discard(struct volume *volume, struct record *record);
 
+/* One piece more, to a list that began as {0} with a capacity of 0. Its hold is
+ * the caller's business. 0 or -ENOMEM. */
+int journal_add_piece(struct record_pieces *pieces, size_t *capacity,
+		      const struct record_piece *piece);
+
 /* Appends: pins the inodes, pends the names; returns the record's seq. */
 uint64_t journal_append(struct journal *journal, struct record *record);
 

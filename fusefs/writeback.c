@@ -43,22 +43,6 @@ void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
 	writeback_log_locked(volume, inode, "lost-commit", why);
 }
 
-static int take_piece(struct record_pieces *pieces, size_t *capacity,
-		      const struct record_piece *piece)
-{
-	if (pieces->count == *capacity) {
-		size_t grown = *capacity ? *capacity * 2 : 4;
-		struct record_piece *list =
-			reallocarray(pieces->list, grown, sizeof(*list));
-		if (list == NULL)
-			return -ENOMEM;
-		pieces->list = list;
-		*capacity = grown;
-	}
-	pieces->list[pieces->count++] = *piece;
-	return 0;
-}
-
 static int hold_piece(struct volume *volume, struct record_pieces *pieces,
 		      size_t *capacity, const struct data_run *run)
 {
@@ -68,7 +52,7 @@ static int hold_piece(struct volume *volume, struct record_pieces *pieces,
 		.source = run->extent->source +
 			  (uint64_t)(run->from - run->extent->offset_bytes),
 	};
-	int r = take_piece(pieces, capacity, &piece);
+	int r = journal_add_piece(pieces, capacity, &piece);
 	if (r == 0)
 		scratch_hold(volume->scratch, piece.source,
 			     (uint64_t)piece.length_bytes);
