@@ -47,7 +47,7 @@ static int record_attributes(struct volume *volume, struct inode *inode,
 	}
 	if (inode->nlink > 0) {
 		struct record *record =
-			journal_record_new(volume, RECORD_ATTRIBUTES, inode);
+			journal_record_new(RECORD_ATTRIBUTES, inode);
 		if (record == NULL)
 			return -ENOMEM;
 		record->attributes = attributes;

@@ -88,38 +88,48 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
 	return r;
 }
 
-ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
-		  size_t size, int64_t offset)
+int data_enter(struct volume *volume, struct inode *inode, int *ret_fd)
 {
 	for (;;) {
-		int fd = -1;
 		bool stored = inode->in_store;
+		*ret_fd = -1;
 		if (stored) {
-			int r = store_get_fd(volume, inode, false, &fd);
+			int r = store_get_fd(volume, inode, false, ret_fd);
 			if (r < 0)
 				return r;
 		}
 		pthread_rwlock_rdlock(&inode->lock);
 		/* A commit may have moved everything there meanwhile. */
-		if (!stored && inode->in_store) {
-			pthread_rwlock_unlock(&inode->lock);
-			continue;
-		}
-		ssize_t n = 0;
-		if (offset < inode->size_bytes) {
-			n = (ssize_t)size;
-			if (n > inode->size_bytes - offset)
-				n = inode->size_bytes - offset;
-			int r = data_read_locked(volume, inode, fd, buffer,
-						 (size_t)n, offset);
-			if (r < 0)
-				n = r;
-		}
+		if (stored || !inode->in_store)
+			return 0;
 		pthread_rwlock_unlock(&inode->lock);
-		if (fd >= 0)
-			store_put_fd(volume->store, inode);
-		return n;
 	}
+}
+
+void data_leave(struct volume *volume, struct inode *inode, int fd)
+{
+	pthread_rwlock_unlock(&inode->lock);
+	if (fd >= 0)
+		store_put_fd(volume->store, inode);
+}
+
+ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
+		  size_t size, int64_t offset)
+{
+	int fd;
+	int r = data_enter(volume, inode, &fd);
+	if (r < 0)
+		return r;
+	ssize_t n = 0;
+	if (offset < inode->size_bytes) {
+		n = (ssize_t)size;
+		if (n > inode->size_bytes - offset)
+			n = inode->size_bytes - offset;
+		r = data_read_locked(volume, inode, fd, buffer, (size_t)n,
+				     offset);
+	}
+	data_leave(volume, inode, fd);
+	return r < 0 ? r : n;
 }
 
 /* A part of a write. Each of these takes all of it or changes nothing. */
@@ -280,7 +290,7 @@ static int grow_in_block(struct volume *volume, struct inode *inode,
 	    inode->size_bytes == edge || offset >= edge ||
 	    !data_is_allocated(volume, inode, -1, (end - 1) / block * block))
 		return 0;
-	struct record *record = journal_record_new(volume, RECORD_SIZE, inode);
+	struct record *record = journal_record_new(RECORD_SIZE, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	record->size_bytes = end;
@@ -376,7 +386,7 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	int r = journal_has_room(&volume->journal);
 	if (r < 0)
 		return r;
-	struct record *record = journal_record_new(volume, RECORD_SIZE, inode);
+	struct record *record = journal_record_new(RECORD_SIZE, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	record->size_bytes = size;
@@ -499,7 +509,7 @@ int data_push_locked(struct volume *volume, struct inode *inode, int fd,
 {
 	if (inode->extents == NULL || inode->nlink == 0)
 		return 0;
-	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	struct record *record = journal_record_new(RECORD_DATA, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	struct data_blocks blocks;
@@ -513,7 +523,7 @@ int data_push_all_locked(struct volume *volume, struct inode *inode,
 {
 	if (inode->extents == NULL || inode->nlink == 0)
 		return 0;
-	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	struct record *record = journal_record_new(RECORD_DATA, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	int r = extents_split(inode->extents, from);
@@ -534,7 +544,7 @@ int data_record_paid(struct volume *volume, struct inode *inode)
 {
 	if (inode->extents == NULL)
 		return 0;
-	struct record *record = journal_record_new(volume, RECORD_DATA, inode);
+	struct record *record = journal_record_new(RECORD_DATA, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	int r = collect(inode, EXTENT_PUSHED, 0, DATA_END, record);

@@ -2,8 +2,7 @@
 /*
  * File data in the live image: journal extents where there are any, the store
  * elsewhere, zeros behind both. Functions take the inode's lock themselves
- * unless they say otherwise; none holds the volume's lock, and data_push() may
- * be called with it.
+ * unless they say otherwise; none holds the volume's lock.
  */
 #ifndef FLAKEY_FUSEFS_DATA_H
 #define FLAKEY_FUSEFS_DATA_H
@@ -64,6 +63,11 @@ int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
 struct extents *data_extents(struct volume *volume, struct inode *inode);
 /* Forgets an empty map. Lock held. */
 void data_trim(struct volume *volume, struct inode *inode);
+
+/* Locks the inode for reading together with what the store has of it: a
+ * descriptor in *ret_fd, -1 if it has nothing. data_leave() undoes both. */
+int data_enter(struct volume *volume, struct inode *inode, int *ret_fd);
+void data_leave(struct volume *volume, struct inode *inode, int fd);
 
 /* Reads as data_read() does, with the lock held and a descriptor of the store's
  * file, or -1 for none. */

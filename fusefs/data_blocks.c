@@ -252,26 +252,13 @@ static int64_t seek_locked(const struct inode *inode, int fd, int64_t offset,
 int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
 		  bool hole)
 {
-	for (;;) {
-		int fd = -1;
-		bool stored = inode->in_store;
-		if (stored) {
-			int r = store_get_fd(volume, inode, false, &fd);
-			if (r < 0)
-				return r;
-		}
-		pthread_rwlock_rdlock(&inode->lock);
-		/* A commit may have moved everything there meanwhile. */
-		if (!stored && inode->in_store) {
-			pthread_rwlock_unlock(&inode->lock);
-			continue;
-		}
-		int64_t found = -ENXIO;
-		if (offset >= 0 && offset < inode->size_bytes)
-			found = seek_locked(inode, fd, offset, hole);
-		pthread_rwlock_unlock(&inode->lock);
-		if (fd >= 0)
-			store_put_fd(volume->store, inode);
-		return found;
-	}
+	int fd;
+	int r = data_enter(volume, inode, &fd);
+	if (r < 0)
+		return r;
+	int64_t found = -ENXIO;
+	if (offset >= 0 && offset < inode->size_bytes)
+		found = seek_locked(inode, fd, offset, hole);
+	data_leave(volume, inode, fd);
+	return found;
 }

@@ -29,10 +29,8 @@ uint64_t journal_tick(struct journal *journal)
 	return atomic_fetch_add(&journal->seq, 1) + 1;
 }
 
-struct record *journal_record_new(struct volume *volume, enum record_kind kind,
-				  struct inode *inode)
+struct record *journal_record_new(enum record_kind kind, struct inode *inode)
 {
-	(void)volume;
 	struct record *record = calloc(1, sizeof(*record));
 	if (record == NULL)
 		return NULL;

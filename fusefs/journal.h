@@ -115,8 +115,7 @@ void journal_done(struct journal *journal); /* must be empty */
 uint64_t journal_tick(struct journal *journal);
 
 /* A record for inode, not yet in the journal. NULL: out of memory. */
-struct record *journal_record_new(struct volume *volume, enum record_kind kind,
-				  struct inode *inode);
+struct record *journal_record_new(enum record_kind kind, struct inode *inode);
 /* Frees a record that was never appended. Takes NULL. */
 void journal_record_discard(struct volume *volume, struct record *record);
 

@@ -191,8 +191,7 @@ static int create_locked(struct volume *volume, struct inode *directory,
 	struct inode *inode = new_inode(volume, directory, what);
 	if (inode == NULL)
 		return -ENOMEM;
-	struct record *record =
-		journal_record_new(volume, RECORD_CREATE, inode);
+	struct record *record = journal_record_new(RECORD_CREATE, inode);
 	if (record != NULL && dentry == NULL)
 		dentry = dentry_get_locked(volume, directory, name, NULL);
 	if (record == NULL || dentry == NULL) {
@@ -249,9 +248,8 @@ int names_create_unnamed(struct volume *volume, struct inode *directory,
 static int record_unnamed(struct volume *volume, struct inode *inode,
 			  struct dentry *dentry)
 {
-	struct record *create =
-		journal_record_new(volume, RECORD_CREATE, inode);
-	struct record *size = journal_record_new(volume, RECORD_SIZE, inode);
+	struct record *create = journal_record_new(RECORD_CREATE, inode);
+	struct record *size = journal_record_new(RECORD_SIZE, inode);
 	if (create == NULL || size == NULL) {
 		journal_record_discard(volume, create);
 		journal_record_discard(volume, size);
@@ -273,7 +271,7 @@ static int record_unnamed(struct volume *volume, struct inode *inode,
 static int record_link(struct volume *volume, struct inode *inode,
 		       struct dentry *dentry)
 {
-	struct record *record = journal_record_new(volume, RECORD_LINK, inode);
+	struct record *record = journal_record_new(RECORD_LINK, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	record->to = dentry;
@@ -435,8 +433,7 @@ static int unlink_locked(struct volume *volume, struct inode *directory,
 		r = check_empty(volume, inode);
 	if (r < 0)
 		return r;
-	struct record *record =
-		journal_record_new(volume, RECORD_UNLINK, inode);
+	struct record *record = journal_record_new(RECORD_UNLINK, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	record->from = dentry;
@@ -524,7 +521,7 @@ static int move_locked(struct volume *volume, const struct names_rename *rename,
 	    profile_pushes_on_replace(volume->profile))
 		push_moved(volume, moved, ret_pushed);
 	struct record *record = journal_record_new(
-		volume, exchange ? RECORD_EXCHANGE : RECORD_RENAME, moved);
+		exchange ? RECORD_EXCHANGE : RECORD_RENAME, moved);
 	if (record == NULL)
 		return -ENOMEM;
 	record->replaced = replaced;

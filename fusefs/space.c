@@ -200,7 +200,7 @@ static int allocate_locked(const struct request *request)
 		r = check_move(request);
 	if (r < 0)
 		return r;
-	struct record *record = journal_record_new(volume, RECORD_SPACE, inode);
+	struct record *record = journal_record_new(RECORD_SPACE, inode);
 	if (record == NULL)
 		return -ENOMEM;
 	record->space = (struct record_space){

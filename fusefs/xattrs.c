@@ -139,7 +139,7 @@ ssize_t xattrs_get(struct volume *volume, struct inode *inode, const char *name,
 static struct record *record_of(struct volume *volume, struct inode *inode,
 				const struct entry *entry)
 {
-	struct record *record = journal_record_new(volume, RECORD_XATTR, inode);
+	struct record *record = journal_record_new(RECORD_XATTR, inode);
 	if (record == NULL)
 		return NULL;
 	record->xattr.name = strdup(entry->name);
