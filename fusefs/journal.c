@@ -138,8 +138,9 @@ static void settle_name(struct volume *volume, struct dentry *dentry)
 void journal_settle_locked(struct volume *volume, struct record *record)
 {
 	struct journal *journal = &volume->journal;
-	bool dropped = list_empty(&record->inode_link);
 	pthread_mutex_lock(&journal->lock);
+	/* An append to the same inode changes its neighbour's link. */
+	bool dropped = list_empty(&record->inode_link);
 	list_remove(&record->link);
 	list_remove(&record->inode_link);
 	if (dropped)
