@@ -235,7 +235,7 @@ static int apply_content(struct volume *volume, struct record *record,
 		known = store_file_stat(fd, &st) == 0;
 		store_put_fd(volume->store, inode);
 	}
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	if (known)
 		inode->blocks = (uint64_t)st.st_blocks;
 	/* The step has changed the store's mtime: this commit mends it. */
@@ -246,7 +246,7 @@ static int apply_content(struct volume *volume, struct record *record,
 		forget_blocks(inode, record);
 		settle_seq(volume, inode, record->seq);
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return 0;
 }
 
@@ -269,9 +269,9 @@ static int apply_status(struct volume *volume, struct record *record,
 	if (r == -ENOENT && inode->nlink == 0)
 		return 0;
 	if (r == 0 && record->kind == RECORD_XATTR) {
-		pthread_rwlock_wrlock(&inode->lock);
+		slimlock_write(&inode->lock);
 		xattrs_settle(inode, record);
-		pthread_rwlock_unlock(&inode->lock);
+		slimlock_unlock(&inode->lock);
 	}
 	return r;
 }
@@ -306,12 +306,12 @@ void apply_drop_view(struct record *record)
 	    record->kind != RECORD_SPACE)
 		return;
 	struct inode *inode = record->inode;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	for (struct extent *extent = extents_at(inode->extents, 0);
 	     extent != NULL; extent = extents_next(extent))
 		if (extent->state == EXTENT_PUSHED &&
 		    extent->seq == record->seq)
 			extents_mark(inode->extents, extent, EXTENT_CLEAN,
 				     record->seq);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 }

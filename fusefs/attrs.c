@@ -71,7 +71,7 @@ int attrs_set(struct volume *volume, struct inode *inode, int set,
 	int r = journal_has_room(&volume->journal);
 	if (r < 0)
 		return r;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	if (set & (ATTRS_MODE | ATTRS_UID | ATTRS_GID))
 		r = record_attributes(volume, inode, set, st);
 	if (r == 0) {
@@ -81,7 +81,7 @@ int attrs_set(struct volume *volume, struct inode *inode, int set,
 			inode->mtime = st->st_mtim;
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (r == 0 && set & (ATTRS_UID | ATTRS_GID))
 		r = attrs_clear_privileges(volume, inode, false);
 	return r;
@@ -99,10 +99,10 @@ int attrs_clear_privileges(struct volume *volume, struct inode *inode,
 		r = 0;
 	if (r < 0 || !set_id)
 		return r;
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	struct stat st = {.st_mode = without_set_id(inode->mode)};
 	bool change = st.st_mode != inode->mode;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return change ? attrs_set(volume, inode, ATTRS_MODE, &st) : 0;
 }
 
@@ -117,7 +117,7 @@ void attrs_learn_capability(struct volume *volume, struct inode *inode)
 int attrs_refresh(struct volume *volume, struct inode *inode)
 {
 	pthread_mutex_lock(&volume->lock);
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	struct stat st;
 	int r = 0;
 	if (inode->attributes_stale) {
@@ -125,7 +125,7 @@ int attrs_refresh(struct volume *volume, struct inode *inode)
 		if (r == 0)
 			inode_load(inode, &st);
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	pthread_mutex_unlock(&volume->lock);
 	return r;
 }

@@ -205,13 +205,13 @@ static int commit_ordered(struct commit *commit)
 	struct inode *inode;
 	int r = 0;
 	while (r == 0 && (inode = next_ordered(volume)) != NULL) {
-		pthread_rwlock_wrlock(&inode->lock);
+		slimlock_write(&inode->lock);
 		const struct commit_range range = {
 			inode->ordered_from / PAGE * PAGE,
 			(inode->ordered_to + PAGE - 1) / PAGE * PAGE,
 		};
 		inode->ordered_to = 0;
-		pthread_rwlock_unlock(&inode->lock);
+		slimlock_unlock(&inode->lock);
 		r = own_data(commit, inode, &range, true);
 		pthread_mutex_lock(&volume->lock);
 		inode_unpin_locked(volume, inode);
@@ -245,10 +245,10 @@ static void keep_dropped(struct volume *volume, struct inode *inode)
 static void store_times_locked(struct commit *commit, struct inode *inode)
 {
 	struct volume *volume = commit->volume;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	struct timespec times[2] = {inode->atime, inode->mtime};
 	inode->times_dirty = false;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	/* A file of another owner refuses, and one that was unlinked has no
 	 * times: neither is worth failing a sync that stored the data. */
 	inode->times_dropped = commit->mode != MODE_ALLOW_WRITES;
@@ -285,9 +285,9 @@ static bool data_needs_blocks(struct volume *volume, struct inode *inode,
 	int fd = -1;
 	if (inode->in_store && store_get_fd(volume, inode, false, &fd) < 0)
 		return true;
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	bool needs = data_allocates(volume, inode, fd, range->from, range->to);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (fd >= 0)
 		store_put_fd(volume->store, inode);
 	return needs;
@@ -301,10 +301,10 @@ static struct profile_choice choose(struct volume *volume, struct inode *inode,
 		.directory = inode_is_directory(inode),
 		.datasync = datasync,
 	};
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	sync.changed = inode->sync_seq > volume->journal.committed;
 	sync.size_changed = inode->datasync_seq > volume->journal.committed;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (!sync.directory && !(datasync ? sync.size_changed : sync.changed))
 		sync.data_allocates = data_needs_blocks(volume, inode, range);
 	return profile_choose(volume->profile, &sync);
@@ -354,12 +354,12 @@ static int push(struct commit *commit, struct inode *inode,
 		r = store_get_fd(volume, inode, false, &fd);
 	if (r < 0)
 		return r;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	bool go = !only_if_allocates ||
 		  data_allocates(volume, inode, fd, range->from, range->to);
 	if (go)
 		r = data_push_locked(volume, inode, fd, range->from, range->to);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (fd >= 0)
 		store_put_fd(volume->store, inode);
 	if (r == 0 && go)

@@ -98,17 +98,17 @@ int data_enter(struct volume *volume, struct inode *inode, int *ret_fd)
 			if (r < 0)
 				return r;
 		}
-		pthread_rwlock_rdlock(&inode->lock);
+		slimlock_read(&inode->lock);
 		/* A commit may have moved everything there meanwhile. */
 		if (stored || !inode->in_store)
 			return 0;
-		pthread_rwlock_unlock(&inode->lock);
+		slimlock_unlock(&inode->lock);
 	}
 }
 
 void data_leave(struct volume *volume, struct inode *inode, int fd)
 {
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (fd >= 0)
 		store_put_fd(volume->store, inode);
 }
@@ -337,9 +337,9 @@ int data_write(struct volume *volume, struct inode *inode,
 {
 	if (volume->read_only)
 		return -EROFS;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	int r = write_locked(volume, inode, write);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return r;
 }
 
@@ -422,9 +422,9 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 		return -EINVAL;
 	if (size > DATA_SIZE_MAX)
 		return -EFBIG;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	int r = truncate_locked(volume, inode, size);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return r;
 }
 

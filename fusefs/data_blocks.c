@@ -200,7 +200,7 @@ void data_learn_blocks(struct volume *volume, struct inode *inode)
 		return;
 	int64_t block = profile_block_bytes(volume->profile);
 	struct stat st;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	if (inode->allocated_bytes == 0 && store_file_stat(fd, &st) == 0 &&
 	    st.st_size > 0) {
 		int64_t hole = store_seek(fd, 0, true);
@@ -210,7 +210,7 @@ void data_learn_blocks(struct volume *volume, struct inode *inode)
 		int64_t data = store_seek(fd, tail, false);
 		inode->tail_block = data >= tail ? tail : -1;
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
 }
 

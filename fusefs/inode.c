@@ -41,7 +41,6 @@ struct inode *inode_new(struct volume *volume, mode_t mode)
 	list_init(&inode->fd_link);
 	inode->fd = -1;
 	inode->tail_block = -1;
-	pthread_rwlock_init(&inode->lock, NULL);
 	inode->mode = mode;
 	inode->type = mode & S_IFMT;
 	inode->nlink = S_ISDIR(mode) ? 2 : 1;
@@ -190,7 +189,6 @@ void inode_destroy(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->times_lock);
 	extents_free(inode->extents);
 	xattrs_free(inode->xattrs);
-	pthread_rwlock_destroy(&inode->lock);
 	free(inode->directory);
 	free(inode->target);
 	free(inode);
@@ -237,7 +235,7 @@ void inode_unpin_locked(struct volume *volume, struct inode *inode)
 
 void inode_stat(struct inode *inode, struct stat *ret_st)
 {
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	*ret_st = (struct stat){
 		.st_ino = inode->number,
 		.st_mode = inode->mode,
@@ -262,7 +260,7 @@ void inode_stat(struct inode *inode, struct stat *ret_st)
 	if (unsynced > 0 && blocks > dense)
 		blocks = dense;
 	ret_st->st_blocks = (blkcnt_t)blocks;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 }
 
 void inode_touch(struct volume *volume, struct inode *inode, int change)

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "common/list.h"
+#include "fusefs/slimlock.h"
 
 struct dentry;
 struct extents;
@@ -61,7 +62,7 @@ struct inode {
 
 	/* Guarded by lock, except that reading takes no lock where only one
 	 * thread can have the inode. */
-	pthread_rwlock_t lock;
+	struct slimlock lock;
 	uint64_t number; /* st_ino; constant */
 	mode_t type;	 /* S_IFMT of mode; constant */
 	mode_t mode;

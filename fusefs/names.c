@@ -91,39 +91,39 @@ static int check_changeable(struct volume *volume,
 
 static void touch(struct volume *volume, struct inode *inode, int change)
 {
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	inode_touch(volume, inode, change);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 }
 
 /* Directories count the ".." of their children, where the store does: btrfs
  * shows 1 for any directory. */
 static void count_child(struct inode *directory, int delta)
 {
-	pthread_rwlock_wrlock(&directory->lock);
+	slimlock_write(&directory->lock);
 	if (directory->nlink >= 2)
 		directory->nlink += (nlink_t)delta;
-	pthread_rwlock_unlock(&directory->lock);
+	slimlock_unlock(&directory->lock);
 }
 
 static void lose_link(struct volume *volume, struct inode *inode)
 {
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	if (inode_is_directory(inode))
 		inode->nlink = 0;
 	else
 		inode->nlink--;
 	inode_touch(volume, inode, INODE_CHANGE_STATUS);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 }
 
 /* Files of others cannot be made by a daemon that is not root. */
 static int check_owner(struct volume *volume, struct inode *directory,
 		       const struct names_new *what)
 {
-	pthread_rwlock_rdlock(&directory->lock);
+	slimlock_read(&directory->lock);
 	bool inherits = directory->mode & S_ISGID;
-	pthread_rwlock_unlock(&directory->lock);
+	slimlock_unlock(&directory->lock);
 	return store_may_own(volume->store, what->uid,
 			     inherits ? (gid_t)-1 : what->gid)
 		       ? 0
@@ -139,13 +139,13 @@ static struct inode *new_inode(struct volume *volume, struct inode *directory,
 	inode->uid = what->uid;
 	inode->gid = what->gid;
 	inode->rdev = what->rdev;
-	pthread_rwlock_rdlock(&directory->lock);
+	slimlock_read(&directory->lock);
 	if (directory->mode & S_ISGID) {
 		inode->gid = directory->gid;
 		if (S_ISDIR(what->mode))
 			inode->mode |= S_ISGID;
 	}
-	pthread_rwlock_unlock(&directory->lock);
+	slimlock_unlock(&directory->lock);
 	if (what->target != NULL) {
 		inode->target = strdup(what->target);
 		inode->size_bytes = (int64_t)strlen(what->target);
@@ -282,13 +282,13 @@ static int record_link(struct volume *volume, struct inode *inode,
 static void cancel_records(struct volume *volume, struct inode *inode)
 {
 	inode_pin(inode);
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	while (!list_empty(&inode->records)) {
 		struct record *record = list_entry(inode->records.next,
 						   struct record, inode_link);
 		journal_settle_locked(volume, record);
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	inode_unpin_locked(volume, inode);
 }
 
@@ -319,7 +319,7 @@ static int link_locked(struct volume *volume, struct inode *inode,
 		return -ENOMEM;
 	dentry_pend_locked(dentry);
 	dentry_set_live_locked(dentry, inode);
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	inode->nlink++;
 	r = unnamed ? record_unnamed(volume, inode, dentry)
 		    : record_link(volume, inode, dentry);
@@ -327,7 +327,7 @@ static int link_locked(struct volume *volume, struct inode *inode,
 		inode->nlink--;
 	else
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (r < 0 && unnamed)
 		cancel_records(volume, inode); /* those that it got so far */
 	if (r < 0)
@@ -499,13 +499,13 @@ static void push_moved(struct volume *volume, struct inode *moved,
 	if (moved->in_store &&
 	    store_get_fd_locked(volume, moved, false, &fd) < 0)
 		return;
-	pthread_rwlock_wrlock(&moved->lock);
+	slimlock_write(&moved->lock);
 	if (data_allocates(volume, moved, fd, 0, DATA_END)) {
 		(void)data_push_locked(volume, moved, fd, 0, DATA_END);
 		inode_pin(moved);
 		*ret_pushed = moved;
 	}
-	pthread_rwlock_unlock(&moved->lock);
+	slimlock_unlock(&moved->lock);
 	if (fd >= 0)
 		store_put_fd(volume->store, moved);
 }

@@ -49,10 +49,10 @@ void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 
 static bool is_long(struct volume *volume, struct inode *inode)
 {
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	int64_t dirty =
 		inode->extents != NULL ? inode->extents->dirty_bytes : 0;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	pthread_mutex_lock(&volume->journal.lock);
 	uint64_t records = volume->journal.count;
 	pthread_mutex_unlock(&volume->journal.lock);
@@ -68,9 +68,9 @@ static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
 	if (is_long(fusefs->volume, inode))
 		loop_step_aside(fusefs->loop);
 	int r = commit_sync(fusefs->volume, inode, datasync, range);
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	int told = errseq_check(&inode->write_error, &handle->error_since);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return r < 0 ? r : told;
 }
 

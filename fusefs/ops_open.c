@@ -26,9 +26,9 @@ static struct ops_handle *new_handle(struct fusefs *fusefs, struct inode *inode,
 	handle->inode = inode;
 	handle->flags = flags;
 	handle->incarnation = fusefs->volume->incarnation;
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	handle->error_since = errseq_sample(inode->write_error);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	pthread_mutex_lock(&fusefs->volume->lock);
 	if (inode->open_count++ == 0)
 		list_append(&fusefs->volume->open, &inode->open_link);
@@ -202,10 +202,10 @@ static void close_inode(struct volume *volume, struct inode *inode)
 {
 	if (!profile_pushes_on_close(volume->profile))
 		return;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	bool push = inode->truncated;
 	inode->truncated = false;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (push)
 		commit_push(volume, inode, NULL, true);
 }

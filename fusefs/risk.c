@@ -170,7 +170,7 @@ static int report_inode(struct walk *walk, struct inode *inode)
 		.what = "written",
 		.remedy = "fsync of the file",
 	};
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	loss.since_ns = inode->dirty_since_ns;
 	int r = 0;
 	if (inode->nlink > 0)
@@ -179,7 +179,7 @@ static int report_inode(struct walk *walk, struct inode *inode)
 	loss.remedy = NULL;
 	if (r == 0 && inode->nlink > 0)
 		r = report_extents(walk, inode, EXTENT_CLEAN, &loss);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return r;
 }
 
@@ -204,9 +204,9 @@ static int report_dirty(struct walk *walk)
 	 * keeps. */
 	list_for_each(node, following, &volume->all) {
 		struct inode *inode = list_entry(node, struct inode, all_link);
-		pthread_rwlock_rdlock(&inode->lock);
+		slimlock_read(&inode->lock);
 		bool any = inode->extents != NULL && !inode->dead;
-		pthread_rwlock_unlock(&inode->lock);
+		slimlock_unlock(&inode->lock);
 		if (any)
 			r = report_inode(walk, inode);
 		if (r != 0)
@@ -245,7 +245,7 @@ static void sum_inode(struct inode *inode, struct risk_totals *totals)
 	totals->inodes++;
 	if (inode->open_count > 0)
 		totals->open_files++;
-	pthread_rwlock_rdlock(&inode->lock);
+	slimlock_read(&inode->lock);
 	if (inode->extents != NULL && inode->nlink > 0) {
 		uint64_t dirty = (uint64_t)inode->extents->dirty_bytes;
 		uint64_t clean = (uint64_t)inode->extents->clean_bytes;
@@ -254,7 +254,7 @@ static void sum_inode(struct inode *inode, struct risk_totals *totals)
 		if (dirty + clean > 0)
 			totals->files++;
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 }
 
 static uint64_t sum_pieces(const struct list *records)

@@ -261,9 +261,9 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 	struct commit_range pages = pages_of(&request);
 	if (mode & MODE_ZEROES)
 		commit_push(volume, inode, &pages, false);
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	r = allocate_locked(&request);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (request.fd >= 0)
 		store_put_fd(volume->store, inode);
 	return r;

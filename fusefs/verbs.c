@@ -131,7 +131,7 @@ static int sync_all(struct backend *backend, struct errmsg *reterr_why)
 static uint64_t evict_inode(struct volume *volume, struct inode *inode)
 {
 	uint64_t bytes = 0;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	struct extent *extent = extents_at(inode->extents, 0);
 	while (extent != NULL) {
 		struct extent *next = extents_next(extent);
@@ -144,7 +144,7 @@ static uint64_t evict_inode(struct volume *volume, struct inode *inode)
 		extent = next;
 	}
 	data_trim(volume, inode);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	return bytes;
 }
 

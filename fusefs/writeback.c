@@ -123,7 +123,7 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 		(void)store_set_file_times(fd, times); /* only cosmetic */
 	}
 	bool known = r == 0 && store_file_stat(fd, &after) == 0;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	if (r == 0)
 		apply_settle_pieces(volume, inode, pieces);
 	if (known)
@@ -132,7 +132,7 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	    (inode->extents == NULL ||
 	     inode->extents->dirty_bytes + inode->extents->clean_bytes == 0))
 		inode->dirty_since_ns = 0;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
 	return r;
 }
@@ -153,12 +153,12 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 	struct volume *volume = writeback->volume;
 	bool error = writeback->mode == MODE_ERROR_WRITES;
 	int r = 0;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	for (size_t i = 0; i < pieces->count && r == 0; i++)
 		r = clean_piece(inode, &pieces->list[i]);
 	if (r == 0 && error)
 		errseq_set(&inode->write_error, EIO);
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (r < 0)
 		return r;
 	if (writeback->mode == MODE_ALLOW_WRITES) {
@@ -177,9 +177,9 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 			const struct record_pieces *pieces)
 {
 	int r = write_pieces(writeback, inode, pieces);
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	inode->flushing--;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (r < 0)
 		log_inode(writeback->volume, inode, "store-error",
 			  strerror(-r));
@@ -211,7 +211,7 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 {
 	struct record_pieces pieces = {0};
 	int r = 0;
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	bool any = inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
 		   inode->nlink > 0 && !inode->dead;
 	/* With a failing disk the data is tried first. */
@@ -227,7 +227,7 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 		       writeback->mode == MODE_ALLOW_WRITES;
 	if (arrives)
 		inode->flushing++;
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (arrives)
 		r = store_pieces(writeback, inode, &pieces);
 	else if (r == 0 && pieces.count > 0)

@@ -170,7 +170,7 @@ static int change_locked(struct volume *volume, struct inode *inode,
 		if (record == NULL)
 			return -ENOMEM;
 	}
-	pthread_rwlock_wrlock(&inode->lock);
+	slimlock_write(&inode->lock);
 	struct entry *entry = find_or_add(inode, name);
 	if (entry != NULL) {
 		free(entry->value);
@@ -184,7 +184,7 @@ static int change_locked(struct volume *volume, struct inode *inode,
 		entry->pending++;
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	}
-	pthread_rwlock_unlock(&inode->lock);
+	slimlock_unlock(&inode->lock);
 	if (entry == NULL)
 		journal_record_discard(volume, record);
 	return entry != NULL ? 0 : -ENOMEM;
