@@ -104,8 +104,9 @@ static int read_stored(int fd, struct listing *listing)
 {
 	DIR *stream = fdopendir(fd);
 	if (stream == NULL) {
+		int r = -errno;
 		close(fd);
-		return -ENOMEM;
+		return r;
 	}
 	int r = 0;
 	const struct dirent *entry;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
@@ -359,10 +360,14 @@ static int has_stored_entry(struct volume *volume, struct inode *directory,
 	if (r < 0)
 		return r;
 	DIR *stream = fdopendir(fd);
-	if (stream == NULL)
-		return -ENOMEM;
+	if (stream == NULL) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
 	*ret_has = false;
 	const struct dirent *entry;
+	errno = 0;
 	while (!*ret_has && (entry = readdir(stream)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
@@ -371,8 +376,10 @@ static int has_stored_entry(struct volume *volume, struct inode *directory,
 			dentry_find_locked(volume, directory, entry->d_name);
 		*ret_has = dentry == NULL || dentry->live != NULL;
 	}
+	if (!*ret_has)
+		r = -errno; /* 0 at the end */
 	closedir(stream);
-	return 0;
+	return r;
 }
 
 static int check_empty(struct volume *volume, struct inode *directory)
