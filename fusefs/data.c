@@ -158,10 +158,17 @@ static void unextend(struct volume *volume, uint64_t end, size_t had)
 		scratch_drop(volume->scratch, taken, end + had - taken);
 }
 
-/* Into the space behind the extent that ends where the part begins: 1, or 0 if
- * there is not enough. */
+/* The extent that grows by writing behind it. */
+struct growth {
+	struct extent *extent;
+	uint64_t end; /* of its data in the scratch file, before */
+	size_t had;
+};
+
+/* Into the space behind the extent that ends where the part begins; nothing of
+ * it is shown yet. 1, or 0 if there is not enough. */
 static int write_behind(struct volume *volume, struct extents *extents,
-			const struct part *part)
+			const struct part *part, struct growth *ret_growth)
 {
 	if (part->offset == 0)
 		return 0;
@@ -177,12 +184,14 @@ static int write_behind(struct volume *volume, struct extents *extents,
 	}
 	int r = scratch_write(volume->scratch, end, part->data, had);
 	if (r == 0)
-		r = extents_cut(extents, part->offset, (int64_t)had);
+		r = extents_split(extents, part->offset);
+	if (r == 0)
+		r = extents_split(extents, part->offset + (int64_t)had);
 	if (r < 0) {
 		unextend(volume, end, had);
 		return r;
 	}
-	extents_grow(extents, before, (int64_t)had);
+	*ret_growth = (struct growth){before, end, had};
 	return 1;
 }
 
@@ -248,15 +257,24 @@ static int write_extents(struct volume *volume, struct inode *inode,
 		.size = whole->size - first.size,
 		.offset = whole->offset + (int64_t)first.size,
 	};
-	if (rest.size > 0) {
-		int r = write_behind(volume, inode->extents, &rest);
-		if (r < 0)
-			return r;
-		if (r == 0)
-			return write_pieces(volume, inode->extents, whole);
-	}
-	/* The space for these is there, so they cannot fail for want of it. */
-	return first.size > 0 ? write_in_place(volume, extent, &first) : 0;
+	struct growth growth = {0};
+	int r = 1;
+	if (rest.size > 0)
+		r = write_behind(volume, inode->extents, &rest, &growth);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return write_pieces(volume, inode->extents, whole);
+	/* The space for these is there, so only a broken disk can refuse them.
+	 * Then what is behind must not be seen either. */
+	r = first.size > 0 ? write_in_place(volume, extent, &first) : 0;
+	if (r < 0 && rest.size > 0)
+		unextend(volume, growth.end, growth.had);
+	if (r < 0 || rest.size == 0)
+		return r;
+	extents_remove(inode->extents, rest.offset, (int64_t)growth.had);
+	extents_grow(inode->extents, growth.extent, (int64_t)growth.had);
+	return 0;
 }
 
 /* Appends a record for the inode and notes that fdatasync must wait for it. A

@@ -168,8 +168,9 @@ int extents_split(struct extents *extents, int64_t offset)
 	return 0;
 }
 
-static void remove_range(struct extents *extents, int64_t offset, int64_t end)
+void extents_remove(struct extents *extents, int64_t offset, int64_t length)
 {
+	int64_t end = offset + length;
 	struct path path;
 	find_path(extents, offset, &path);
 	struct extent *extent = *path.link[0];
@@ -196,7 +197,7 @@ int extents_cut(struct extents *extents, int64_t offset, int64_t length)
 		free(first);
 	if (!split_with(extents, offset + length, second))
 		free(second);
-	remove_range(extents, offset, offset + length);
+	extents_remove(extents, offset, length);
 	return 0;
 }
 

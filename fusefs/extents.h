@@ -75,6 +75,10 @@ static inline int64_t extents_end(const struct extent *extent)
 int extents_cut(struct extents *extents, int64_t offset_bytes,
 		int64_t length_bytes);
 
+/* The same for a range whose ends no extent crosses: it cannot fail. */
+void extents_remove(struct extents *extents, int64_t offset_bytes,
+		    int64_t length_bytes);
+
 /* Covers a range, taking over one hold of what->source. Merges with neighbours
  * that continue it. 0 or -ENOMEM: nothing changed, the hold stays with the
  * caller. */
