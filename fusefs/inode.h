@@ -44,6 +44,7 @@ struct inode {
 	_Atomic uint32_t pins;
 	_Atomic bool in_store; /* has an inode there, with a name or not */
 	bool times_dropped;    /* acknowledged, never stored (volume.h) */
+	bool half_made;	       /* the store has a try at it (store_names.c) */
 	bool doomed;	       /* during a crash: it is on the list already */
 	_Atomic bool has_capability; /* may have security.capability */
 	_Atomic bool dead; /* of an earlier incarnation, or lost in a crash */

@@ -84,6 +84,22 @@ static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 	return r < 0 ? -errno : 0;
 }
 
+/* The object that an earlier try made, could not dress and could not remove
+ * either: the step goes on from there. */
+static int take_over(int dirfd, const struct dentry *to,
+		     const struct inode *inode, int *ret_fd)
+{
+	struct stat st;
+	if (fstatat(dirfd, to->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if ((st.st_mode & S_IFMT) != inode->type)
+		return -EEXIST; /* somebody else's */
+	if (!inode_is_regular(inode))
+		return 0;
+	*ret_fd = store_open_owned(dirfd, to->name, O_RDWR | O_NONBLOCK);
+	return *ret_fd < 0 ? *ret_fd : 0;
+}
+
 /* Owner first: chown clears the set-id bits that the mode may bring. */
 static int dress(int dirfd, const struct dentry *to,
 		 const struct record_attributes *attributes, struct stat *st)
@@ -111,16 +127,19 @@ int store_create_locked(struct volume *volume, struct dentry *to,
 		return r;
 	cleanup_fd int fd = -1;
 	r = make(visit.fd, to, inode, attributes, &fd);
+	if (r == -EEXIST && inode->half_made)
+		r = take_over(visit.fd, to, inode, &fd);
 	if (r < 0)
 		return r;
 	struct stat st;
 	r = dress(visit.fd, to, attributes, &st);
 	if (r < 0) {
 		/* All or nothing, so that the record can be tried again. */
-		(void)unlinkat(visit.fd, to->name,
-			       inode_is_directory(inode) ? AT_REMOVEDIR : 0);
+		int flags = inode_is_directory(inode) ? AT_REMOVEDIR : 0;
+		inode->half_made = unlinkat(visit.fd, to->name, flags) < 0;
 		return r;
 	}
+	inode->half_made = false;
 	inode_enter_store_locked(volume, inode, &st);
 	dentry_set_durable_locked(to, inode);
 	changed(to);
