@@ -198,9 +198,7 @@ static int apply_data(struct volume *volume, struct record *record, int fd)
 	if (record->kind == RECORD_SIZE)
 		return store_truncate(fd, record->size_bytes);
 	if (record->kind == RECORD_SPACE)
-		return store_space(fd, record->space.mode,
-				   record->space.offset_bytes,
-				   record->space.length_bytes);
+		return store_space(fd, &record->space);
 	inode_pin(inode);
 	pthread_mutex_unlock(&volume->lock);
 	int r = apply_pieces(volume, fd, &record->pieces);

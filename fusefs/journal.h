@@ -69,6 +69,10 @@ struct record_space {
 	int mode;
 	int64_t offset_bytes;
 	int64_t length_bytes;
+	/* How far the store came with moving bytes; the size before, 0: not
+	 * begun. */
+	int64_t moved_bytes;
+	int64_t size_bytes;
 };
 
 struct record_xattr {

@@ -26,6 +26,7 @@ struct dentry;
 struct errmsg;
 struct inode;
 struct record_attributes;
+struct record_space;
 struct store;
 struct volume;
 
@@ -120,8 +121,9 @@ int store_truncate(int fd, int64_t size_bytes);
 int store_set_file_times(int fd, const struct timespec times[2]);
 int store_file_stat(int fd, struct stat *ret_st);
 /* fallocate(2); a mode that the store's file system lacks is done by other
- * means where zeros will do. */
-int store_space(int fd, int mode, int64_t offset_bytes, int64_t length_bytes);
+ * means where zeros will do, or bytes can be moved. It may be called again after
+ * an error: what was moved is noted in *space. */
+int store_space(int fd, struct record_space *space);
 /* Where data begins, or ends, at or behind offset, like SEEK_DATA and
  * SEEK_HOLE; -ENXIO. */
 int64_t store_seek(int fd, int64_t offset_bytes, bool hole);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "fusefs/journal.h"
 #include "fusefs/store.h"
 
 #define ZEROS_BYTES 65536
@@ -85,14 +86,18 @@ static int zero_by_hand(int fd, int64_t offset, int64_t length)
 }
 
 /* Copies bytes within the file, in an order that reads each before it is
- * overwritten. */
-static int move_bytes(int fd, int64_t from, int64_t to, int64_t length)
+ * overwritten, and in steps of which none overwrites what it reads: one that
+ * failed can be done again. */
+static int move_bytes(int fd, struct record_space *space, int64_t from,
+		      int64_t to, int64_t length)
 {
 	char buffer[ZEROS_BYTES];
-	for (int64_t done = 0; done < length;) {
-		int64_t n = length - done;
-		if (n > ZEROS_BYTES)
-			n = ZEROS_BYTES;
+	int64_t room = space->length_bytes;
+	if (room > ZEROS_BYTES)
+		room = ZEROS_BYTES;
+	while (space->moved_bytes < length) {
+		int64_t done = space->moved_bytes;
+		int64_t n = length - done < room ? length - done : room;
 		int64_t at = from < to ? length - done - n : done;
 		ssize_t had = store_read(fd, buffer, (size_t)n, from + at);
 		if (had < 0)
@@ -100,50 +105,70 @@ static int move_bytes(int fd, int64_t from, int64_t to, int64_t length)
 		int r = store_write(fd, buffer, (size_t)had, to + at);
 		if (r < 0)
 			return r;
-		done += n;
+		space->moved_bytes += n;
 	}
 	return 0;
 }
 
 /* -EINVAL, as fallocate(2) has it, if the file does not reach so far. */
-static int move_by_hand(int fd, bool insert, int64_t offset, int64_t length)
+static int move_by_hand(int fd, struct record_space *space)
 {
-	int64_t size = lseek(fd, 0, SEEK_END);
-	if (size < 0)
-		return -errno;
-	int64_t end = offset + length;
-	if ((insert ? offset : end) >= size)
-		return -EINVAL;
-	int r = insert ? move_bytes(fd, offset, end, size - offset)
-		       : move_bytes(fd, end, offset, size - end);
+	bool insert = space->mode & FALLOC_FL_INSERT_RANGE;
+	int64_t offset = space->offset_bytes;
+	int64_t end = offset + space->length_bytes;
+	if (space->size_bytes == 0) {
+		int64_t size = lseek(fd, 0, SEEK_END);
+		if (size < 0)
+			return -errno;
+		if ((insert ? offset : end) >= size)
+			return -EINVAL;
+		space->size_bytes = size;
+	}
+	int64_t size = space->size_bytes;
+	int r = insert ? move_bytes(fd, space, offset, end, size - offset)
+		       : move_bytes(fd, space, end, offset, size - end);
 	if (r < 0)
 		return r;
 	return insert ? write_zeros(fd, offset, end)
-		      : store_truncate(fd, size - length);
+		      : store_truncate(fd, size - space->length_bytes);
 }
 
-int store_space(int fd, int mode, int64_t offset, int64_t length)
+/* By other means, after fallocate(2) said no. */
+static int change_by_hand(int fd, struct record_space *space)
 {
-	if (fallocate(fd, mode, offset, length) == 0)
-		return 0;
-	/* EINVAL: the store's blocks may be larger than the profile's. */
-	if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE) &&
-	    (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
-		return move_by_hand(fd, mode & FALLOC_FL_INSERT_RANGE, offset,
-				    length);
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return -errno;
-	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+	int64_t offset = space->offset_bytes;
+	int64_t length = space->length_bytes;
+	if (space->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
 		int r = zero_by_hand(fd, offset, length);
-		if (r < 0 || mode & FALLOC_FL_KEEP_SIZE)
+		if (r < 0 || space->mode & FALLOC_FL_KEEP_SIZE)
 			return r;
-	} else if (mode & FALLOC_FL_KEEP_SIZE) {
+	} else if (space->mode & FALLOC_FL_KEEP_SIZE) {
 		return 0; /* a promise of space that the store cannot give */
 	}
 	int64_t size = lseek(fd, 0, SEEK_END);
+	if (size < 0)
+		return -errno;
 	if (size >= offset + length)
 		return 0;
 	return store_truncate(fd, offset + length);
+}
+
+int store_space(int fd, struct record_space *space)
+{
+	bool moves = space->mode &
+		     (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE);
+	if (space->size_bytes > 0) /* begun, and failed */
+		return move_by_hand(fd, space);
+	if (fallocate(fd, space->mode, space->offset_bytes,
+		      space->length_bytes) == 0)
+		return 0;
+	/* EINVAL: the store's blocks may be larger than the profile's. */
+	if (moves &&
+	    (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+		return move_by_hand(fd, space);
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	return change_by_hand(fd, space);
 }
 
 int64_t store_seek(int fd, int64_t offset, bool hole)
