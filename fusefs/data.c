@@ -473,7 +473,7 @@ static int collect(struct inode *inode, enum extent_state state, int64_t from,
 
 /* The same with the dirty data that the store has no place for. Splits extents
  * where it meets other. */
-static int collect_unstored(const struct data_blocks *blocks, int64_t from,
+static int collect_unstored(struct data_blocks *blocks, int64_t from,
 			    int64_t to, struct record *record)
 {
 	struct extents *extents = blocks->inode->extents;
@@ -490,7 +490,7 @@ static int collect_unstored(const struct data_blocks *blocks, int64_t from,
 			r = add_piece(&record->pieces, &capacity,
 				      extents_at(extents, run.from));
 	}
-	return r;
+	return r < 0 ? r : blocks->error;
 }
 
 /* The record takes its data over, if it has any and nothing went wrong. */

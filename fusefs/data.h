@@ -85,6 +85,7 @@ struct data_blocks {
 	struct inode *inode;
 	int fd;
 	int64_t stored_bytes; /* size of the store's file */
+	int error; /* of the store, then what is told is worth nothing */
 };
 
 struct data_run {
@@ -100,7 +101,7 @@ void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
 		      struct inode *inode, int fd);
 /* The next dirty bytes in [from, to): of one extent and, if asked for, all
  * stored or all not. Lock held. */
-bool data_next_run(const struct data_blocks *blocks, int64_t from, int64_t to,
+bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 		   bool by_stored, struct data_run *ret_run);
 
 /* Whether any dirty data in the range lies in blocks without space. */

@@ -66,19 +66,22 @@ static enum answer ask_journal(struct volume *volume, struct inode *inode,
 }
 
 /* The store's own map. It may be coarser than the blocks of the profile: where
- * the end of what was ever written is known, the rest of that page has none. */
-static bool store_has_block(struct volume *volume, struct inode *inode, int fd,
-			    int64_t block)
+ * the end of what was ever written is known, the rest of that page has none. 1,
+ * 0, or an error of the store. */
+static int store_has_block(struct volume *volume, struct inode *inode, int fd,
+			   int64_t block)
 {
 	int64_t size = profile_block_bytes(volume->profile);
 	int64_t known = inode->allocated_bytes;
 	if (!inode->in_store)
-		return false;
+		return 0;
 	if (block < known || block == inode->tail_block)
-		return true;
+		return 1;
 	if (fd < 0 || (known > 0 && block / PAGE == (known - 1) / PAGE))
-		return false;
+		return 0;
 	int64_t data = store_seek(fd, block, false);
+	if (data < 0)
+		return data == -ENXIO ? 0 : (int)data;
 	return data >= block && data < block + size;
 }
 
@@ -88,7 +91,7 @@ bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 	enum answer answer = ask_journal(volume, inode, block);
 	if (answer != UNKNOWN)
 		return answer == YES;
-	return store_has_block(volume, inode, fd, block);
+	return store_has_block(volume, inode, fd, block) > 0;
 }
 
 /* Whether a record changes any of these bytes of the store: then what is newer
@@ -136,20 +139,26 @@ void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
 	struct stat st;
 	*blocks = (struct data_blocks){
 		.volume = volume, .inode = inode, .fd = fd};
-	if (fd >= 0 && store_file_stat(fd, &st) == 0)
+	if (fd >= 0)
+		blocks->error = store_file_stat(fd, &st);
+	if (fd >= 0 && blocks->error == 0)
 		blocks->stored_bytes = st.st_size;
 }
 
-static bool is_stored(const struct data_blocks *blocks, int64_t offset)
+static bool is_stored(struct data_blocks *blocks, int64_t offset)
 {
 	int64_t block = profile_block_bytes(blocks->volume->profile);
 	block = offset / block * block;
-	return offset < blocks->stored_bytes && !is_changed(blocks, block) &&
-	       store_has_block(blocks->volume, blocks->inode, blocks->fd,
-			       block);
+	if (offset >= blocks->stored_bytes || is_changed(blocks, block))
+		return false;
+	int r = store_has_block(blocks->volume, blocks->inode, blocks->fd,
+				block);
+	if (r < 0)
+		blocks->error = r;
+	return r > 0;
 }
 
-bool data_next_run(const struct data_blocks *blocks, int64_t from, int64_t to,
+bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 		   bool by_stored, struct data_run *ret_run)
 {
 	struct extent *extent = extents_at(blocks->inode->extents, from);

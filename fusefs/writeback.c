@@ -74,7 +74,7 @@ static int hold_dirty(const struct writeback *writeback, struct inode *inode,
 		if (run.stored || !writeback->stored_only)
 			r = hold_piece(writeback->volume, ret_pieces, &capacity,
 				       &run);
-	return r;
+	return r < 0 ? r : blocks.error;
 }
 
 static void drop_pieces(struct volume *volume, struct record_pieces *pieces)
