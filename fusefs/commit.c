@@ -242,41 +242,68 @@ static void keep_dropped(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
-static void store_times_locked(struct commit *commit, struct inode *inode)
+/* 0, or an error of the store whose cause can go away. */
+static int times_error(struct volume *volume, struct inode *inode, int r)
+{
+	/* A file of another owner refuses, and one that was unlinked has no
+	 * times: neither is worth failing a sync that stored the data. */
+	if (r == 0 || r == -EPERM || (r == -ENOENT && inode->nlink == 0))
+		return 0;
+	writeback_log_locked(volume, inode, "store-error", strerror(-r));
+	return r;
+}
+
+static int store_times_locked(struct commit *commit, struct inode *inode)
 {
 	struct volume *volume = commit->volume;
+	int r = 0;
 	slimlock_write(&inode->lock);
 	struct timespec times[2] = {inode->atime, inode->mtime};
 	inode->times_dirty = false;
 	slimlock_unlock(&inode->lock);
-	/* A file of another owner refuses, and one that was unlinked has no
-	 * times: neither is worth failing a sync that stored the data. */
 	inode->times_dropped = commit->mode != MODE_ALLOW_WRITES;
 	if (inode->times_dropped)
 		keep_dropped(volume, inode);
 	else if ((inode->in_store || inode == volume->root) && !inode->dead)
-		(void)store_set_times_locked(volume, inode, times);
+		r = times_error(volume, inode,
+				store_set_times_locked(volume, inode, times));
+	if (r < 0) {
+		slimlock_write(&inode->lock);
+		inode_note_times(volume, inode);
+		slimlock_unlock(&inode->lock);
+	}
 	inode_release_locked(volume, inode);
+	return r;
 }
 
-static void commit_times(struct commit *commit)
+static void move_all(struct list *from, struct list *to)
+{
+	while (!list_empty(from)) {
+		struct list *node = from->next;
+		list_remove(node);
+		list_append(to, node);
+	}
+}
+
+static int commit_times(struct commit *commit)
 {
 	struct volume *volume = commit->volume;
 	struct list todo;
 	list_init(&todo);
 	/* Only those of now: a writer must not keep us here for ever. */
 	pthread_mutex_lock(&volume->times_lock);
-	while (!list_empty(&volume->times)) {
-		struct list *node = volume->times.next;
-		list_remove(node);
-		list_append(&todo, node);
-	}
+	move_all(&volume->times, &todo);
 	pthread_mutex_unlock(&volume->times_lock);
 	pthread_mutex_lock(&volume->lock);
 	struct inode *inode;
-	while ((inode = next_times_locked(volume, &todo)) != NULL)
-		store_times_locked(commit, inode);
+	int r = 0;
+	while (r == 0 && (inode = next_times_locked(volume, &todo)) != NULL)
+		r = store_times_locked(commit, inode);
+	pthread_mutex_lock(&volume->times_lock);
+	move_all(&todo, &volume->times);
+	pthread_mutex_unlock(&volume->times_lock);
 	pthread_mutex_unlock(&volume->lock);
+	return r;
 }
 
 static bool data_needs_blocks(struct volume *volume, struct inode *inode,
@@ -338,7 +365,7 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	if (r == 0 && choice.own_data && !data_first)
 		r = own_data(&commit, inode, &pages, false);
 	if (r == 0 && choice.all_names)
-		commit_times(&commit);
+		r = commit_times(&commit);
 	return end(&commit, r);
 }
 
@@ -445,8 +472,9 @@ int commit_all(struct volume *volume)
 		if (r == 0)
 			r = one;
 	}
-	if (names == 0)
-		commit_times(&commit);
+	int times = names == 0 ? commit_times(&commit) : 0;
+	if (r == 0)
+		r = times;
 	pthread_mutex_lock(&volume->lock);
 	for (size_t i = 0; i < count; i++)
 		inode_unpin_locked(volume, inodes[i]);
