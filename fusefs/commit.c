@@ -433,25 +433,12 @@ void commit_stored(struct volume *volume, struct inode *inode)
 static int collect_dirty(struct volume *volume, struct inode ***ret_inodes,
 			 size_t *ret_count)
 {
-	size_t count = 0;
-	size_t used = 0;
 	pthread_mutex_lock(&volume->lock);
-	pthread_mutex_lock(&volume->times_lock);
-	list_for_each(node, following, &volume->dirty)
-		count++;
-	struct inode **inodes = calloc(count + 1, sizeof(struct inode *));
-	if (inodes != NULL) {
-		list_for_each(node, following, &volume->dirty) {
-			inodes[used] =
-				list_entry(node, struct inode, dirty_link);
-			inode_pin(inodes[used++]);
-		}
-	}
-	pthread_mutex_unlock(&volume->times_lock);
+	int r = inode_list_dirty_locked(volume, ret_inodes, ret_count);
+	for (size_t i = 0; r == 0 && i < *ret_count; i++)
+		inode_pin((*ret_inodes)[i]);
 	pthread_mutex_unlock(&volume->lock);
-	*ret_inodes = inodes;
-	*ret_count = used;
-	return inodes == NULL ? -ENOMEM : 0;
+	return r;
 }
 
 int commit_all(struct volume *volume)

@@ -27,6 +27,8 @@ struct extents *data_extents(struct volume *volume, struct inode *inode)
 	inode->extents = extents_new(volume->scratch);
 	if (inode->extents == NULL)
 		return NULL;
+	if (inode->nlink > 0)
+		extents_count(inode->extents, &volume->totals);
 	pthread_mutex_lock(&volume->times_lock);
 	list_append(&volume->dirty, &inode->dirty_link);
 	pthread_mutex_unlock(&volume->times_lock);

@@ -23,13 +23,41 @@ struct extents *extents_new(struct scratch *scratch)
 	return extents;
 }
 
+static void add(struct extents *extents, int64_t dirty, int64_t clean)
+{
+	bool had = extents->dirty_bytes + extents->clean_bytes > 0;
+	extents->dirty_bytes += dirty;
+	extents->clean_bytes += clean;
+	bool has = extents->dirty_bytes + extents->clean_bytes > 0;
+	struct extents_totals *totals = extents->totals;
+	if (totals == NULL)
+		return;
+	if (dirty != 0)
+		totals->dirty_bytes += dirty;
+	if (clean != 0)
+		totals->clean_bytes += clean;
+	if (had != has)
+		totals->files += has ? 1 : -1;
+}
+
 static void account(struct extents *extents, const struct extent *extent,
 		    int64_t delta_bytes)
 {
 	if (extent->state == EXTENT_DIRTY)
-		extents->dirty_bytes += delta_bytes;
+		add(extents, delta_bytes, 0);
 	else if (extent->state == EXTENT_CLEAN && extent->source != EXTENT_ZERO)
-		extents->clean_bytes += delta_bytes;
+		add(extents, 0, delta_bytes);
+}
+
+void extents_count(struct extents *extents, struct extents_totals *totals)
+{
+	if (extents == NULL)
+		return;
+	int64_t dirty = extents->dirty_bytes;
+	int64_t clean = extents->clean_bytes;
+	add(extents, -dirty, -clean);
+	extents->totals = totals;
+	add(extents, dirty, clean);
 }
 
 static void drop_source(struct extents *extents, const struct extent *extent)
@@ -43,6 +71,7 @@ void extents_free(struct extents *extents)
 {
 	if (extents == NULL)
 		return;
+	extents_count(extents, NULL);
 	struct extent *extent = extents->head[0];
 	while (extent != NULL) {
 		struct extent *next = extent->next[0];

@@ -37,8 +37,16 @@ struct extent {
 	struct extent *next[]; /* levels of them */
 };
 
+/* Sums over all maps that count for a crash, so that nobody has to walk them. */
+struct extents_totals {
+	_Atomic int64_t dirty_bytes;
+	_Atomic int64_t clean_bytes;
+	_Atomic int64_t files; /* with any of these */
+};
+
 struct extents {
-	struct scratch *scratch; /* borrowed */
+	struct scratch *scratch;       /* borrowed */
+	struct extents_totals *totals; /* borrowed; NULL: not counted */
 	struct extent *head[EXTENTS_LEVELS];
 	uint64_t count;
 	int64_t dirty_bytes; /* sum over EXTENT_DIRTY */
@@ -56,6 +64,10 @@ struct extent_what {
 struct extents *extents_new(struct scratch *scratch);
 /* Lets go of all scratch space. Takes NULL. */
 void extents_free(struct extents *extents);
+
+/* From now on it counts there, or nowhere (NULL): a crash does not care for a
+ * file without a name. Takes NULL for extents. */
+void extents_count(struct extents *extents, struct extents_totals *totals);
 
 /* The first extent that ends behind offset, or NULL. extents may be NULL. */
 struct extent *extents_at(const struct extents *extents, int64_t offset_bytes);

@@ -2,6 +2,7 @@
 #include "fusefs/inode.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fusefs/dentry.h"
@@ -17,63 +18,46 @@ struct timespec inode_now(void)
 	return now;
 }
 
-struct inode *inode_new(struct volume *volume, mode_t mode)
-{
-	struct inode *inode = calloc(1, sizeof(*inode));
-	if (inode == NULL)
-		return NULL;
-	if (S_ISDIR(mode)) {
-		inode->directory = calloc(1, sizeof(*inode->directory));
-		if (inode->directory == NULL) {
-			free(inode);
-			return NULL;
-		}
-		list_init(&inode->directory->overlay);
-	}
-	list_append(&volume->all, &inode->all_link);
-	list_init(&inode->live);
-	list_init(&inode->durable);
-	list_init(&inode->records);
-	list_init(&inode->times_link);
-	list_init(&inode->dirty_link);
-	list_init(&inode->open_link);
-	list_init(&inode->ordered_link);
-	list_init(&inode->fd_link);
-	inode->fd = -1;
-	inode->tail_block = -1;
-	inode->mode = mode;
-	inode->type = mode & S_IFMT;
-	inode->nlink = S_ISDIR(mode) ? 2 : 1;
-	inode->number = volume->next_number++;
-	inode->atime = inode->mtime = inode->ctime = inode_now();
-	volume->inode_count++;
-	return inode;
-}
-
 uint64_t inode_nodeid(const struct volume *volume, const struct inode *inode)
 {
 	return inode == volume->root ? 1 : (uint64_t)(uintptr_t)inode;
 }
 
-static size_t slot_of(const struct volume *volume, uint64_t number)
+static struct inode **slot_of(const struct volume *volume, uint64_t key)
 {
-	return (number * UINT64_C(0x9e3779b97f4a7c15)) >> 20 &
-	       (volume->inode_slots - 1);
+	size_t hash = (key * UINT64_C(0x9e3779b97f4a7c15)) >> 20;
+	return &volume->inodes[hash & (volume->inode_slots - 1)];
 }
 
-struct inode *inode_find_store_locked(struct volume *volume, uint64_t number)
+/* One table has them all. The two kinds of numbers may be the same for two
+ * inodes, so whoever searches looks at the kind, too. */
+static struct inode **slot_of_inode(const struct volume *volume,
+				    const struct inode *inode)
 {
-	struct inode *inode = volume->inodes[slot_of(volume, number)];
-	while (inode != NULL && inode->store_number != number)
-		inode = inode->hash_next;
-	return inode;
+	return slot_of(volume,
+		       inode->in_store ? inode->store_number : inode->number);
+}
+
+static void hash(struct volume *volume, struct inode *inode)
+{
+	struct inode **slot = slot_of_inode(volume, inode);
+	inode->hash_next = *slot;
+	*slot = inode;
+}
+
+static void unhash(struct volume *volume, struct inode *inode)
+{
+	struct inode **link = slot_of_inode(volume, inode);
+	while (*link != inode)
+		link = &(*link)->hash_next;
+	*link = inode->hash_next;
 }
 
 /* Doubles the table when it is full. Without memory it stays as it is, only
  * slower. */
 static void grow_table(struct volume *volume)
 {
-	if (volume->store_inode_count < volume->inode_slots)
+	if (volume->inode_count < volume->inode_slots)
 		return;
 	size_t slots = volume->inode_slots * 2;
 	struct inode **old = volume->inodes;
@@ -87,39 +71,78 @@ static void grow_table(struct volume *volume)
 		struct inode *next;
 		for (struct inode *inode = old[i]; inode; inode = next) {
 			next = inode->hash_next;
-			size_t slot = slot_of(volume, inode->store_number);
-			inode->hash_next = table[slot];
-			table[slot] = inode;
+			hash(volume, inode);
 		}
 	}
 	free(old);
+}
+
+/* number 0: it is not in the store yet and gets one. */
+static struct inode *make(struct volume *volume, mode_t mode, uint64_t number)
+{
+	struct inode *inode = calloc(1, sizeof(*inode));
+	if (inode == NULL)
+		return NULL;
+	if (S_ISDIR(mode)) {
+		inode->directory = calloc(1, sizeof(*inode->directory));
+		if (inode->directory == NULL) {
+			free(inode);
+			return NULL;
+		}
+		list_init(&inode->directory->overlay);
+	}
+	list_init(&inode->live);
+	list_init(&inode->durable);
+	list_init(&inode->records);
+	list_init(&inode->times_link);
+	list_init(&inode->dirty_link);
+	list_init(&inode->open_link);
+	list_init(&inode->ordered_link);
+	inode->tail_block = -1;
+	inode->mode = mode;
+	inode->type = mode & S_IFMT;
+	inode->nlink = S_ISDIR(mode) ? 2 : 1;
+	inode->in_store = number != 0;
+	inode->store_number = number;
+	inode->number = number != 0 ? number : volume->next_number++;
+	inode->atime = inode->mtime = inode->ctime = inode_now();
+	grow_table(volume);
+	hash(volume, inode);
+	volume->inode_count++;
+	return inode;
+}
+
+struct inode *inode_new(struct volume *volume, mode_t mode)
+{
+	return make(volume, mode, 0);
+}
+
+struct inode *inode_find_store_locked(struct volume *volume, uint64_t number)
+{
+	struct inode *inode = *slot_of(volume, number);
+	while (inode != NULL &&
+	       (!inode->in_store || inode->store_number != number))
+		inode = inode->hash_next;
+	return inode;
 }
 
 void inode_enter_store_locked(struct volume *volume, struct inode *inode,
 			      const struct stat *st)
 {
 	assert(!inode->in_store);
-	grow_table(volume);
+	unhash(volume, inode);
 	inode->in_store = true;
 	inode->store_number = st->st_ino;
-	size_t slot = slot_of(volume, inode->store_number);
-	inode->hash_next = volume->inodes[slot];
-	volume->inodes[slot] = inode;
-	volume->store_inode_count++;
+	hash(volume, inode);
 }
 
 void inode_leave_store_locked(struct volume *volume, struct inode *inode)
 {
 	if (!inode->in_store)
 		return;
-	struct inode **link =
-		&volume->inodes[slot_of(volume, inode->store_number)];
-	while (*link != inode)
-		link = &(*link)->hash_next;
-	*link = inode->hash_next;
-	inode->hash_next = NULL;
+	unhash(volume, inode);
 	inode->in_store = false;
-	volume->store_inode_count--;
+	hash(volume, inode);
 }
 
 void inode_load(struct inode *inode, const struct stat *st)
@@ -144,12 +167,9 @@ struct inode *inode_of_store_locked(struct volume *volume,
 	struct inode *inode = inode_find_store_locked(volume, st->st_ino);
 	if (inode != NULL)
 		return inode;
-	inode = inode_new(volume, st->st_mode);
-	if (inode == NULL)
-		return NULL;
-	inode_load(inode, st);
-	inode->number = st->st_ino;
-	inode_enter_store_locked(volume, inode, st);
+	inode = make(volume, st->st_mode, st->st_ino);
+	if (inode != NULL)
+		inode_load(inode, st);
 	return inode;
 }
 
@@ -179,8 +199,7 @@ static bool is_needed(const struct inode *inode)
 
 void inode_destroy(struct volume *volume, struct inode *inode)
 {
-	list_remove(&inode->all_link);
-	inode_leave_store_locked(volume, inode);
+	unhash(volume, inode);
 	store_forget_fd(volume->store, inode);
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
@@ -284,4 +303,25 @@ void inode_note_times(struct volume *volume, struct inode *inode)
 	list_remove(&inode->times_link);
 	list_append(&volume->times, &inode->times_link);
 	pthread_mutex_unlock(&volume->times_lock);
+}
+
+int inode_list_dirty_locked(struct volume *volume, struct inode ***ret_inodes,
+			    size_t *ret_count)
+{
+	size_t count = 0;
+	pthread_mutex_lock(&volume->times_lock);
+	list_for_each(node, following, &volume->dirty)
+		count++;
+	struct inode **inodes = calloc(count + 1, sizeof(struct inode *));
+	count = 0;
+	if (inodes != NULL)
+		list_for_each(node, following, &volume->dirty)
+			inodes[count++] =
+				list_entry(node, struct inode, dirty_link);
+	pthread_mutex_unlock(&volume->times_lock);
+	if (inodes == NULL)
+		return -ENOMEM;
+	*ret_inodes = inodes;
+	*ret_count = count;
+	return 0;
 }

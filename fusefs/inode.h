@@ -21,6 +21,7 @@
 
 struct dentry;
 struct extents;
+struct store_fd;
 struct volume;
 struct xattrs;
 
@@ -37,7 +38,7 @@ struct inode_directory {
 
 struct inode {
 	/* Guarded by the volume's lock. */
-	struct inode *hash_next; /* by store_number, while in_store */
+	struct inode *hash_next;
 	uint64_t store_number;
 	uint64_t nlookup; /* the kernel's references */
 	uint32_t open_count;
@@ -47,24 +48,19 @@ struct inode {
 	bool half_made;	       /* the store has a try at it (store_names.c) */
 	bool doomed;	       /* during a crash: it is on the list already */
 	_Atomic bool has_capability; /* may have security.capability */
-	_Atomic bool dead; /* of an earlier incarnation, or lost in a crash */
-	struct list all_link;
+	_Atomic bool dead;   /* of an earlier incarnation, or lost in a crash */
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */
 	struct list records; /* pending, oldest first; the journal's lock */
 	struct inode_directory *directory;
 	char *target; /* of a symbolic link; NULL until read */
 
-	/* The descriptor of the store's file: guarded by the fd cache. */
-	struct list fd_link;
-	int fd;
-	uint32_t fd_users;
-	bool fd_writable;
+	struct store_fd *stored_fd; /* or NULL; guarded by the fd cache */
 
 	/* Guarded by lock, except that reading takes no lock where only one
 	 * thread can have the inode. */
 	struct slimlock lock;
-	uint64_t number; /* st_ino; constant */
+	uint64_t number; /* st_ino, never 0; constant */
 	mode_t type;	 /* S_IFMT of mode; constant */
 	mode_t mode;
 	uid_t uid;
@@ -134,6 +130,10 @@ uint64_t inode_nodeid(const struct volume *volume, const struct inode *inode);
 
 /* Live attributes, as stat(2) shows them. Takes the inode's lock. */
 void inode_stat(struct inode *inode, struct stat *ret_st);
+
+/* All inodes with extents now, for free(). 0 or -ENOMEM. */
+int inode_list_dirty_locked(struct volume *volume, struct inode ***ret_inodes,
+			    size_t *ret_count);
 
 /* Takes over what the store says; used on loading and after a crash. */
 void inode_load(struct inode *inode, const struct stat *st);

@@ -79,6 +79,15 @@ int journal_add_piece(struct record_pieces *pieces, size_t *capacity,
 	return 0;
 }
 
+static uint64_t data_bytes(const struct record *record)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0;
+	     record->kind == RECORD_DATA && i < record->pieces.count; i++)
+		bytes += (uint64_t)record->pieces.list[i].length_bytes;
+	return bytes;
+}
+
 static void pend(struct dentry *dentry)
 {
 	if (dentry == NULL)
@@ -102,6 +111,7 @@ uint64_t journal_append(struct journal *journal, struct record *record)
 	list_append(&journal->records, &record->link);
 	list_append(&record->inode->records, &record->inode_link);
 	journal->count++;
+	journal->data_bytes += data_bytes(record);
 	pthread_mutex_unlock(&journal->lock);
 	return record->seq;
 }
@@ -143,10 +153,12 @@ void journal_settle_locked(struct volume *volume, struct record *record)
 	bool dropped = list_empty(&record->inode_link);
 	list_remove(&record->link);
 	list_remove(&record->inode_link);
-	if (dropped)
+	if (dropped) {
 		journal->dropped_count--;
-	else
+	} else {
 		journal->count--;
+		journal->data_bytes -= data_bytes(record);
+	}
 	pthread_mutex_unlock(&journal->lock);
 	settle_name(volume, record->from);
 	settle_name(volume, record->to);
@@ -164,6 +176,7 @@ void journal_drop_locked(struct volume *volume, struct record *record)
 	list_remove(&record->link);
 	list_remove(&record->inode_link);
 	journal->count--;
+	journal->data_bytes -= data_bytes(record);
 	list_append(&journal->dropped, &record->link);
 	journal->dropped_count++;
 	pthread_mutex_unlock(&journal->lock);

@@ -101,9 +101,10 @@ struct record {
 };
 
 struct journal {
-	pthread_mutex_t lock; /* guards the list and count */
+	pthread_mutex_t lock; /* guards the list and the next two */
 	struct list records;
 	uint64_t count;
+	uint64_t data_bytes;	    /* of all RECORD_DATA on it */
 	_Atomic uint64_t seq;	    /* of the newest change */
 	_Atomic uint64_t committed; /* all names up to it are settled */
 	/* Records that a sync acknowledged without storing them (drop-writes,

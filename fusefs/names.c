@@ -12,6 +12,7 @@
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
+#include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/profile.h"
 #include "fusefs/store.h"
@@ -114,6 +115,8 @@ static void lose_link(struct volume *volume, struct inode *inode)
 		inode->nlink = 0;
 	else
 		inode->nlink--;
+	if (inode->nlink == 0)
+		extents_count(inode->extents, NULL);
 	inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	slimlock_unlock(&inode->lock);
 }
@@ -328,6 +331,8 @@ static int link_locked(struct volume *volume, struct inode *inode,
 		inode->nlink--;
 	else
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
+	if (r == 0 && unnamed)
+		extents_count(inode->extents, &volume->totals);
 	slimlock_unlock(&inode->lock);
 	if (r < 0 && unnamed)
 		cancel_records(volume, inode); /* those that it got so far */

@@ -30,8 +30,10 @@ static struct ops_handle *new_handle(struct fusefs *fusefs, struct inode *inode,
 	handle->error_since = errseq_sample(inode->write_error);
 	slimlock_unlock(&inode->lock);
 	pthread_mutex_lock(&fusefs->volume->lock);
-	if (inode->open_count++ == 0)
+	if (inode->open_count++ == 0) {
 		list_append(&fusefs->volume->open, &inode->open_link);
+		fusefs->volume->open_count++;
+	}
 	pthread_mutex_unlock(&fusefs->volume->lock);
 	return handle;
 }
@@ -42,8 +44,10 @@ static void free_handle(struct fusefs *fusefs, struct ops_handle *handle)
 	listing_free(handle->listing);
 	free(handle);
 	pthread_mutex_lock(&fusefs->volume->lock);
-	if (--inode->open_count == 0)
+	if (--inode->open_count == 0) {
 		list_remove(&inode->open_link);
+		fusefs->volume->open_count--;
+	}
 	inode_release_locked(fusefs->volume, inode);
 	pthread_mutex_unlock(&fusefs->volume->lock);
 }

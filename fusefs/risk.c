@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "common/cleanup.h"
 #include "common/list.h"
 #include "common/text.h"
 #include "fusefs/dentry.h"
@@ -197,21 +198,13 @@ static int report_records(struct walk *walk, struct list *records, bool dropped)
 
 static int report_dirty(struct walk *walk)
 {
-	struct volume *volume = walk->volume;
-	int r = 0;
-	/* The inode's lock comes before times_lock, so the list cannot be
-	 * walked under it: by index of all inodes, which the volume's lock
-	 * keeps. */
-	list_for_each(node, following, &volume->all) {
-		struct inode *inode = list_entry(node, struct inode, all_link);
-		slimlock_read(&inode->lock);
-		bool any = inode->extents != NULL && !inode->dead;
-		slimlock_unlock(&inode->lock);
-		if (any)
-			r = report_inode(walk, inode);
-		if (r != 0)
-			break;
-	}
+	/* Writers may add to the list meanwhile, but none can be freed. */
+	cleanup_free struct inode **inodes = NULL;
+	size_t count = 0;
+	int r = inode_list_dirty_locked(walk->volume, &inodes, &count);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (!inodes[i]->dead)
+			r = report_inode(walk, inodes[i]);
 	return r;
 }
 
@@ -240,48 +233,21 @@ int risk_each(struct volume *volume, backend_loss_fn *each, void *user)
 	return r;
 }
 
-static void sum_inode(struct inode *inode, struct risk_totals *totals)
-{
-	totals->inodes++;
-	if (inode->open_count > 0)
-		totals->open_files++;
-	slimlock_read(&inode->lock);
-	if (inode->extents != NULL && inode->nlink > 0) {
-		uint64_t dirty = (uint64_t)inode->extents->dirty_bytes;
-		uint64_t clean = (uint64_t)inode->extents->clean_bytes;
-		totals->dirty_bytes += dirty;
-		totals->dropped_bytes += clean;
-		if (dirty + clean > 0)
-			totals->files++;
-	}
-	slimlock_unlock(&inode->lock);
-}
-
-static uint64_t sum_pieces(const struct list *records)
-{
-	uint64_t bytes = 0;
-	list_for_each(node, following, records) {
-		const struct record *record =
-			list_entry(node, struct record, link);
-		for (size_t i = 0;
-		     record->kind == RECORD_DATA && i < record->pieces.count;
-		     i++)
-			bytes += (uint64_t)record->pieces.list[i].length_bytes;
-	}
-	return bytes;
-}
-
 void risk_sum(struct volume *volume, struct risk_totals *ret_totals)
 {
-	*ret_totals = (struct risk_totals){0};
+	*ret_totals = (struct risk_totals){
+		.files = (uint64_t)volume->totals.files,
+		.dirty_bytes = (uint64_t)volume->totals.dirty_bytes,
+		.dropped_bytes = (uint64_t)volume->totals.clean_bytes,
+	};
 	pthread_mutex_lock(&volume->lock);
-	list_for_each(node, following, &volume->all)
-		sum_inode(list_entry(node, struct inode, all_link), ret_totals);
+	ret_totals->inodes = volume->inode_count;
+	ret_totals->open_files = volume->open_count;
 	pthread_mutex_lock(&volume->journal.lock);
 	ret_totals->dropped_records = volume->journal.dropped_count;
 	ret_totals->records =
 		volume->journal.count + volume->journal.dropped_count;
-	ret_totals->dirty_bytes += sum_pieces(&volume->journal.records);
+	ret_totals->dirty_bytes += volume->journal.data_bytes;
 	pthread_mutex_unlock(&volume->journal.lock);
 	pthread_mutex_unlock(&volume->lock);
 }

@@ -29,6 +29,15 @@
 /* Of a user in more groups, the others are unknown. */
 #define GROUPS_MAX 1024
 
+/* An open descriptor of a stored file or directory. Only few inodes have one. */
+struct store_fd {
+	struct list link; /* store->fds, or store->orphans */
+	struct inode *inode;
+	int fd;
+	uint32_t users;
+	bool writable;
+};
+
 struct store {
 	int root_fd;
 	dev_t device;
@@ -37,8 +46,9 @@ struct store {
 	gid_t gid;
 	gid_t groups[GROUPS_MAX]; /* that we are in */
 	int group_count;
-	pthread_mutex_t lock; /* guards the cache: fields fd* of inodes */
-	struct list fds;      /* oldest use first */
+	pthread_mutex_t lock; /* guards the cache, and inode->stored_fd */
+	struct list fds;      /* struct store_fd, oldest use first */
+	struct list orphans;  /* those found to be the last way to a file */
 	size_t fd_count;
 	size_t fd_limit;
 };
@@ -113,6 +123,7 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	store->group_count = getgroups(GROUPS_MAX, store->groups);
 	store->fd_limit = fd_limit();
 	list_init(&store->fds);
+	list_init(&store->orphans);
 	pthread_mutex_init(&store->lock, NULL);
 	*ret_store = store;
 	return 0;
@@ -122,7 +133,7 @@ void store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	assert(list_empty(&store->fds));
+	assert(list_empty(&store->fds) && list_empty(&store->orphans));
 	close(store->root_fd); /* lets go of the lock, too */
 	pthread_mutex_destroy(&store->lock);
 	free(store);
@@ -165,11 +176,17 @@ int store_barrier(struct store *store)
 
 /* The descriptor cache */
 
+int store_fd_of(const struct inode *inode)
+{
+	return inode->stored_fd == NULL ? -1 : inode->stored_fd->fd;
+}
+
 static void drop_fd(struct store *store, struct inode *inode)
 {
-	list_remove(&inode->fd_link);
-	close(inode->fd);
-	inode->fd = -1;
+	list_remove(&inode->stored_fd->link);
+	close(inode->stored_fd->fd);
+	free(inode->stored_fd);
+	inode->stored_fd = NULL;
 	store->fd_count--;
 }
 
@@ -181,43 +198,58 @@ static void evict_fd(struct store *store, const struct inode *keep)
 	if (store->fd_count < store->fd_limit)
 		return;
 	list_for_each(node, following, &store->fds) {
-		struct inode *inode = list_entry(node, struct inode, fd_link);
-		if (inode == keep || inode->fd_users > 0 ||
-		    list_empty(&inode->durable))
+		struct store_fd *fd = list_entry(node, struct store_fd, link);
+		if (list_empty(&fd->inode->durable)) {
+			/* Not looked at again each time. */
+			list_remove(&fd->link);
+			list_append(&store->orphans, &fd->link);
 			continue;
-		drop_fd(store, inode);
+		}
+		if (fd->inode == keep || fd->users > 0)
+			continue;
+		drop_fd(store, fd->inode);
 		return;
 	}
 }
 
-static void cache_fd(struct store *store, struct inode *inode, int fd,
-		     bool writable)
+/* Takes fd over, also if it fails. */
+static int cache_fd(struct store *store, struct inode *inode, int fd,
+		    bool writable)
 {
+	struct store_fd *cached = calloc(1, sizeof(*cached));
+	if (cached == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
 	evict_fd(store, inode);
-	inode->fd = fd;
-	inode->fd_writable = writable;
-	list_append(&store->fds, &inode->fd_link);
+	cached->inode = inode;
+	cached->fd = fd;
+	cached->writable = writable;
+	inode->stored_fd = cached;
+	list_append(&store->fds, &cached->link);
 	store->fd_count++;
+	return 0;
 }
 
 static void used_fd(struct store *store, struct inode *inode)
 {
-	list_remove(&inode->fd_link);
-	list_append(&store->fds, &inode->fd_link);
+	list_remove(&inode->stored_fd->link);
+	list_append(&store->fds, &inode->stored_fd->link);
 }
 
 void store_keep_fd(struct store *store, struct inode *inode, int fd)
 {
 	pthread_mutex_lock(&store->lock);
-	assert(inode->fd < 0);
-	cache_fd(store, inode, fd, true);
+	assert(inode->stored_fd == NULL);
+	/* Without memory it is opened again by its name. */
+	(void)cache_fd(store, inode, fd, true);
 	pthread_mutex_unlock(&store->lock);
 }
 
 void store_forget_fd(struct store *store, struct inode *inode)
 {
 	pthread_mutex_lock(&store->lock);
-	if (inode->fd >= 0)
+	if (inode->stored_fd != NULL)
 		drop_fd(store, inode);
 	pthread_mutex_unlock(&store->lock);
 }
@@ -267,7 +299,7 @@ static int missing_ancestors(struct volume *volume, struct inode *directory,
 	size_t count = 0;
 	size_t capacity = 0;
 	cleanup_free struct inode **chain = NULL;
-	while (directory != volume->root && directory->fd < 0) {
+	while (directory != volume->root && directory->stored_fd == NULL) {
 		struct dentry *dentry = dentry_durable_of(directory);
 		if (dentry == NULL)
 			return -ENOENT;
@@ -290,7 +322,7 @@ static int missing_ancestors(struct volume *volume, struct inode *directory,
 static int parent_fd(struct volume *volume, struct inode *directory)
 {
 	return directory == volume->root ? volume->store->root_fd
-					 : directory->fd;
+					 : store_fd_of(directory);
 }
 
 int store_directory_locked(struct volume *volume, struct inode *directory)
@@ -308,15 +340,12 @@ int store_directory_locked(struct volume *volume, struct inode *directory)
 		/* Just opened or just used, so not the oldest: it is there. */
 		int fd = store_open_owned(parent_fd(volume, dentry->directory),
 					  dentry->name, O_RDONLY | O_DIRECTORY);
-		if (fd < 0)
-			r = fd;
-		else
-			cache_fd(store, inode, fd, false);
+		r = fd < 0 ? fd : cache_fd(store, inode, fd, false);
 	}
 	if (r == 0)
 		used_fd(store, directory);
 	pthread_mutex_unlock(&store->lock);
-	return r < 0 ? r : directory->fd;
+	return r < 0 ? r : store_fd_of(directory);
 }
 
 int store_visit_locked(struct volume *volume, struct inode *directory,
@@ -328,7 +357,8 @@ int store_visit_locked(struct volume *volume, struct inode *directory,
 	*ret_visit = (struct store_visit){
 		.volume = volume, .directory = directory, .fd = fd};
 	pthread_mutex_lock(&volume->store->lock);
-	directory->fd_users++;
+	if (directory->stored_fd != NULL)
+		directory->stored_fd->users++;
 	pthread_mutex_unlock(&volume->store->lock);
 	struct stat st;
 	uid_t uid = volume->store->uid;
@@ -348,7 +378,8 @@ void store_leave(struct store_visit *visit)
 	if (visit->lent)
 		(void)fchmod(visit->fd, visit->mode); /* best effort */
 	pthread_mutex_lock(&visit->volume->store->lock);
-	visit->directory->fd_users--;
+	if (visit->directory->stored_fd != NULL)
+		visit->directory->stored_fd->users--;
 	pthread_mutex_unlock(&visit->volume->store->lock);
 }
 
@@ -392,11 +423,12 @@ static bool take_fd(struct store *store, struct inode *inode, bool writable,
 		    int *ret_fd)
 {
 	pthread_mutex_lock(&store->lock);
-	bool good = inode->fd >= 0 && (inode->fd_writable || !writable);
+	struct store_fd *cached = inode->stored_fd;
+	bool good = cached != NULL && (cached->writable || !writable);
 	if (good) {
-		inode->fd_users++;
+		cached->users++;
 		used_fd(store, inode);
-		*ret_fd = inode->fd;
+		*ret_fd = cached->fd;
 	}
 	pthread_mutex_unlock(&store->lock);
 	return good;
@@ -412,22 +444,25 @@ int store_get_fd_locked(struct volume *volume, struct inode *inode,
 	int fd = open_file_locked(volume, inode, writable, &is_writable);
 	if (fd < 0)
 		return fd;
+	int r = 0;
 	pthread_mutex_lock(&store->lock);
-	if (inode->fd >= 0 && inode->fd_users == 0)
+	if (inode->stored_fd != NULL && inode->stored_fd->users == 0)
 		drop_fd(store, inode);
-	if (inode->fd < 0)
-		cache_fd(store, inode, fd, is_writable);
-	else {
+	if (inode->stored_fd == NULL) {
+		r = cache_fd(store, inode, fd, is_writable);
+	} else {
 		/* A reader uses the read-only one right now: it keeps the
 		 * number, and the file description behind it is exchanged. */
-		(void)dup3(fd, inode->fd, O_CLOEXEC);
+		(void)dup3(fd, inode->stored_fd->fd, O_CLOEXEC);
 		close(fd);
 	}
-	inode->fd_writable = is_writable;
-	inode->fd_users++;
-	*ret_fd = inode->fd;
+	if (r == 0) {
+		inode->stored_fd->writable = is_writable;
+		inode->stored_fd->users++;
+		*ret_fd = inode->stored_fd->fd;
+	}
 	pthread_mutex_unlock(&store->lock);
-	return 0;
+	return r;
 }
 
 int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
@@ -444,7 +479,7 @@ int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
 void store_put_fd(struct store *store, struct inode *inode)
 {
 	pthread_mutex_lock(&store->lock);
-	inode->fd_users--;
+	inode->stored_fd->users--;
 	pthread_mutex_unlock(&store->lock);
 }
 

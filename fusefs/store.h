@@ -94,6 +94,9 @@ int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
 int store_get_fd_locked(struct volume *volume, struct inode *inode,
 			bool writable, int *ret_fd);
 void store_put_fd(struct store *store, struct inode *inode);
+/* The open descriptor that the cache has of a file, or -1. The volume's lock is
+ * held. */
+int store_fd_of(const struct inode *inode);
 /* Gives an open, writable descriptor of a stored file to the cache. */
 void store_keep_fd(struct store *store, struct inode *inode, int fd);
 /* The inode is freed: its descriptor is closed. */

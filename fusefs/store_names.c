@@ -56,9 +56,9 @@ int store_inode_stat_locked(struct volume *volume, struct inode *inode,
 	if (dentry != NULL)
 		return store_lookup_locked(volume, dentry->directory,
 					   dentry->name, ret_st);
-	if (inode->fd < 0)
+	if (inode->stored_fd == NULL)
 		return -ENOENT;
-	return fstat(inode->fd, ret_st) < 0 ? -errno : 0;
+	return fstat(store_fd_of(inode), ret_st) < 0 ? -errno : 0;
 }
 
 static int make(int dirfd, const struct dentry *to, const struct inode *inode,
@@ -161,7 +161,7 @@ int store_link_locked(struct volume *volume, struct dentry *to,
 		return r;
 	char path[64];
 	/* Its known names are gone, but a descriptor leads to it. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", inode->fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", store_fd_of(inode));
 	if (from != NULL)
 		r = linkat(from_visit.fd, from->name, to_visit.fd, to->name, 0);
 	else
@@ -198,7 +198,7 @@ static void lose_name(struct volume *volume, struct dentry *dentry)
 	dentry_set_durable_locked(dentry, NULL);
 	changed(dentry);
 	/* With a descriptor it is still there, only without a name. */
-	if (list_empty(&inode->durable) && inode->fd < 0)
+	if (list_empty(&inode->durable) && inode->stored_fd == NULL)
 		inode_leave_store_locked(volume, inode);
 }
 
@@ -276,7 +276,7 @@ static int place_of(struct volume *volume, struct inode *inode,
 		    struct place *ret_place)
 {
 	struct dentry *dentry = dentry_durable_of(inode);
-	*ret_place = (struct place){.dirfd = inode->fd};
+	*ret_place = (struct place){.dirfd = store_fd_of(inode)};
 	if (inode == volume->root)
 		ret_place->dirfd = store_directory_locked(volume, inode);
 	if (dentry != NULL) {
@@ -314,8 +314,8 @@ int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 int store_set_times_locked(struct volume *volume, struct inode *inode,
 			   const struct timespec times[2])
 {
-	if (inode->fd >= 0 && inode_is_regular(inode))
-		return futimens(inode->fd, times) < 0 ? -errno : 0;
+	if (inode->stored_fd != NULL && inode_is_regular(inode))
+		return futimens(store_fd_of(inode), times) < 0 ? -errno : 0;
 	cleanup_place struct place at = {0};
 	int r = place_of(volume, inode, &at);
 	if (r < 0)

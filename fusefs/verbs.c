@@ -156,14 +156,15 @@ static int evict_all(struct volume *volume, uint64_t **ret_nodes,
 	uint64_t *nodes = calloc(volume->inode_count, sizeof(*nodes));
 	size_t count = 0;
 	*ret_bytes = 0;
-	list_for_each(node, following, &volume->all) {
-		struct inode *inode = list_entry(node, struct inode, all_link);
-		if (nodes == NULL || !inode_is_regular(inode) || inode->dead)
-			continue;
-		*ret_bytes += evict_inode(volume, inode);
-		if (inode->nlookup > 0)
-			nodes[count++] = inode_nodeid(volume, inode);
-	}
+	for (size_t i = 0; nodes != NULL && i < volume->inode_slots; i++)
+		for (struct inode *inode = volume->inodes[i]; inode != NULL;
+		     inode = inode->hash_next) {
+			if (!inode_is_regular(inode) || inode->dead)
+				continue;
+			*ret_bytes += evict_inode(volume, inode);
+			if (inode->nlookup > 0)
+				nodes[count++] = inode_nodeid(volume, inode);
+		}
 	pthread_mutex_unlock(&volume->lock);
 	*ret_nodes = nodes;
 	*ret_count = count;

@@ -97,7 +97,6 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	list_init(&volume->dirty);
 	list_init(&volume->ordered);
 	list_init(&volume->open);
-	list_init(&volume->all);
 	list_init(&volume->reap);
 	volume->events = events;
 	volume->incarnation = 1;
@@ -122,11 +121,9 @@ static void free_tables(struct volume *volume)
 			dentry_free_locked(volume, dentry);
 			(void)directory; /* freed below, with all others */
 		}
-	while (!list_empty(&volume->all)) {
-		struct inode *inode =
-			list_entry(volume->all.next, struct inode, all_link);
-		inode_destroy(volume, inode);
-	}
+	for (size_t i = 0; volume->inodes && i < volume->inode_slots; i++)
+		while (volume->inodes[i] != NULL)
+			inode_destroy(volume, volume->inodes[i]);
 	free(volume->inodes);
 	free(volume->dentries);
 }
@@ -143,8 +140,10 @@ void volume_close(struct volume *volume)
 	if (volume == NULL)
 		return;
 	/* Inodes must outlive the records, whatever the kernel still knew. */
-	list_for_each(node, following, &volume->all)
-		inode_pin(list_entry(node, struct inode, all_link));
+	for (size_t i = 0; volume->inodes && i < volume->inode_slots; i++)
+		for (struct inode *inode = volume->inodes[i]; inode != NULL;
+		     inode = inode->hash_next)
+			inode_pin(inode);
 	forget_records(volume, &volume->journal.records);
 	forget_records(volume, &volume->journal.dropped);
 	free_tables(volume);

@@ -22,6 +22,7 @@
 
 #include "common/list.h"
 #include "common/mode.h"
+#include "fusefs/extents.h"
 #include "fusefs/journal.h"
 
 struct dentry;
@@ -53,23 +54,24 @@ struct volume {
 	struct journal journal;
 	struct inode *root;
 
-	/* Hash tables of inodes by store number and of dentries. */
+	/* Hash tables of all inodes, by their number in the store if they have
+	 * one, and of dentries. */
 	struct inode **inodes;
 	size_t inode_slots;
 	uint64_t inode_count;
-	uint64_t store_inode_count;
 	struct dentry **dentries;
 	size_t dentry_slots;
 	uint64_t dentry_count;
 	uint64_t next_number;
 
-	struct list all;	   /* every inode; lock */
 	struct list reap;	   /* inodes about to be freed; lock */
 	struct list times;	   /* inodes whose times are not durable */
 	struct list times_dropped; /* and those whose never will be */
 	struct list dirty;	   /* inodes with extents */
 	struct list ordered;	   /* inodes with ordered bytes; times_lock */
 	struct list open;	   /* inodes with open handles; lock */
+	uint64_t open_count;	   /* how many; lock */
+	struct extents_totals totals;
 
 	pthread_mutex_t mode_lock; /* guards mode and mode_since_ms */
 	struct mode mode;
