@@ -154,15 +154,16 @@ void apply_settle_pieces(struct volume *volume, struct inode *inode,
 			 const struct record_pieces *pieces)
 {
 	int64_t block = profile_block_bytes(volume->profile);
+	struct inode_written *written = inode->written;
 	for (size_t i = 0; i < pieces->count; i++) {
 		const struct record_piece *piece = &pieces->list[i];
 		int64_t end = piece->offset_bytes + piece->length_bytes;
 		settle_piece(inode, piece);
-		if (piece->offset_bytes <= inode->allocated_bytes &&
-		    end > inode->allocated_bytes)
-			inode->allocated_bytes = end;
+		if (piece->offset_bytes <= written->allocated_bytes &&
+		    end > written->allocated_bytes)
+			written->allocated_bytes = end;
 		if (end >= inode->size_bytes)
-			inode->tail_block = (end - 1) / block * block;
+			written->tail_block = (end - 1) / block * block;
 	}
 	data_trim(volume, inode);
 }
@@ -186,10 +187,11 @@ static void forget_blocks(struct inode *inode, const struct record *record)
 	int64_t from = record->kind == RECORD_SIZE ? record->size_bytes
 						   : record->space.offset_bytes;
 	from = (from + 4095) / 4096 * 4096;
-	if (inode->allocated_bytes > from)
-		inode->allocated_bytes = from;
-	if (inode->tail_block >= from)
-		inode->tail_block = -1;
+	struct inode_written *written = inode->written;
+	if (written->allocated_bytes > from)
+		written->allocated_bytes = from;
+	if (written->tail_block >= from)
+		written->tail_block = -1;
 }
 
 static int apply_data(struct volume *volume, struct record *record, int fd)

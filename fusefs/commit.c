@@ -187,9 +187,11 @@ static struct inode *next_ordered(struct volume *volume)
 	pthread_mutex_lock(&volume->lock);
 	pthread_mutex_lock(&volume->times_lock);
 	if (!list_empty(&volume->ordered)) {
-		inode = list_entry(volume->ordered.next, struct inode,
+		struct inode_written *written =
+			list_entry(volume->ordered.next, struct inode_written,
 				   ordered_link);
-		list_remove(&inode->ordered_link);
+		list_remove(&written->ordered_link);
+		inode = written->inode;
 		inode_pin(inode);
 	}
 	pthread_mutex_unlock(&volume->times_lock);
@@ -207,10 +209,10 @@ static int commit_ordered(struct commit *commit)
 	while (r == 0 && (inode = next_ordered(volume)) != NULL) {
 		slimlock_write(&inode->lock);
 		const struct commit_range range = {
-			inode->ordered_from / PAGE * PAGE,
-			(inode->ordered_to + PAGE - 1) / PAGE * PAGE,
+			inode->written->ordered_from / PAGE * PAGE,
+			(inode->written->ordered_to + PAGE - 1) / PAGE * PAGE,
 		};
-		inode->ordered_to = 0;
+		inode->written->ordered_to = 0;
 		slimlock_unlock(&inode->lock);
 		r = own_data(commit, inode, &range, true);
 		pthread_mutex_lock(&volume->lock);

@@ -11,6 +11,7 @@
 
 #include "common/answer.h"
 #include "common/backend.h"
+#include "common/cleanup.h"
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/plan.h"
@@ -115,6 +116,16 @@ static int doom_records(struct volume *volume, const struct list *records,
 	return r;
 }
 
+static int doom_dirty(struct volume *volume, struct doomed *doomed)
+{
+	cleanup_free struct inode **inodes = NULL;
+	size_t count = 0;
+	int r = inode_list_dirty_locked(volume, &inodes, &count);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = doom(doomed, inodes[i]);
+	return r;
+}
+
 static int doom_list(const struct list *head, size_t offset,
 		     struct doomed *doomed)
 {
@@ -151,8 +162,7 @@ static int gather(struct volume *volume, struct doomed *doomed,
 	if (r == 0)
 		r = doom_records(volume, &journal->dropped, doomed, stales);
 	if (r == 0)
-		r = doom_list(&volume->dirty,
-			      offsetof(struct inode, dirty_link), doomed);
+		r = doom_dirty(volume, doomed);
 	if (r == 0)
 		r = doom_list(&volume->times,
 			      offsetof(struct inode, times_link), doomed);
@@ -194,14 +204,16 @@ static void forget_content(struct volume *volume, struct inode *inode)
 	inode->xattrs = NULL;
 	inode->times_dirty = false;
 	inode->times_dropped = false;
-	inode->truncated = false;
-	inode->ordered_to = 0;
-	inode->dirty_since_ns = 0;
+	struct inode_written *written = inode->written;
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
-	list_remove(&inode->dirty_link);
-	list_remove(&inode->ordered_link);
+	if (written != NULL) {
+		list_remove(&written->dirty_link);
+		list_remove(&written->ordered_link);
+	}
 	pthread_mutex_unlock(&volume->times_lock);
+	inode->written = NULL;
+	free(written);
 }
 
 /* A file: a new inode will be made when its surviving name is looked up. */

@@ -24,13 +24,15 @@ struct extents *data_extents(struct volume *volume, struct inode *inode)
 {
 	if (inode->extents != NULL)
 		return inode->extents;
-	inode->extents = extents_new(volume->scratch);
+	struct inode_written *written = inode_written(inode);
+	if (written != NULL)
+		inode->extents = extents_new(volume->scratch);
 	if (inode->extents == NULL)
 		return NULL;
 	if (inode->nlink > 0)
 		extents_count(inode->extents, &volume->totals);
 	pthread_mutex_lock(&volume->times_lock);
-	list_append(&volume->dirty, &inode->dirty_link);
+	list_append(&volume->dirty, &written->dirty_link);
 	pthread_mutex_unlock(&volume->times_lock);
 	return inode->extents;
 }
@@ -42,7 +44,7 @@ void data_trim(struct volume *volume, struct inode *inode)
 	extents_free(inode->extents);
 	inode->extents = NULL;
 	pthread_mutex_lock(&volume->times_lock);
-	list_remove(&inode->dirty_link);
+	list_remove(&inode->written->dirty_link);
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
@@ -250,7 +252,7 @@ static int write_extents(struct volume *volume, struct inode *inode,
 	first.size = 0;
 	if (extent != NULL && extent->offset_bytes <= whole->offset &&
 	    extent->state == EXTENT_DIRTY && extent->source != EXTENT_ZERO &&
-	    inode->flushing == 0)
+	    inode->written->flushing == 0)
 		first.size = (size_t)(extents_end(extent) - whole->offset);
 	if (first.size > whole->size)
 		first.size = whole->size;
@@ -341,13 +343,13 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		return r;
 	}
 	if (record != NULL) {
-		inode->journal_size_bytes = record->size_bytes;
+		inode->written->journal_size_bytes = record->size_bytes;
 		append_record(volume, inode, record);
 	}
 	if (end > inode->size_bytes)
 		inode->size_bytes = end;
-	if (inode->dirty_since_ns == 0)
-		inode->dirty_since_ns = inode_nanoseconds(inode_now());
+	if (inode->written->dirty_since_ns == 0)
+		inode->written->dirty_since_ns = inode_nanoseconds(inode_now());
 	inode_touch(volume, inode, INODE_CHANGE_CONTENT);
 	return 0;
 }
@@ -389,14 +391,15 @@ void data_order(struct volume *volume, struct inode *inode, int64_t offset)
 	if (offset == begin || !profile_orders_zeroed_blocks(volume->profile) ||
 	    (!dirty && !data_is_allocated(volume, inode, -1, begin)))
 		return;
-	bool fresh = inode->ordered_to == 0;
-	if (fresh || begin < inode->ordered_from)
-		inode->ordered_from = begin;
-	if (begin + block > inode->ordered_to)
-		inode->ordered_to = begin + block;
+	struct inode_written *written = inode->written;
+	bool fresh = written->ordered_to == 0;
+	if (fresh || begin < written->ordered_from)
+		written->ordered_from = begin;
+	if (begin + block > written->ordered_to)
+		written->ordered_to = begin + block;
 	pthread_mutex_lock(&volume->times_lock);
 	if (fresh)
-		list_append(&volume->ordered, &inode->ordered_link);
+		list_append(&volume->ordered, &written->ordered_link);
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
@@ -406,6 +409,8 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	int r = journal_has_room(&volume->journal);
 	if (r < 0)
 		return r;
+	if (inode_written(inode) == NULL)
+		return -ENOMEM;
 	struct record *record = journal_record_new(RECORD_SIZE, inode);
 	if (record == NULL)
 		return -ENOMEM;
@@ -424,11 +429,11 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 		extents_mark(inode->extents, hidden, hidden->state,
 			     inode->sync_seq);
 	if (size == 0)
-		inode->truncated = true;
+		inode->written->truncated = true;
 	if (size <= inode->size_bytes)
 		data_order(volume, inode, size);
 	inode->size_bytes = size;
-	inode->journal_size_bytes = size;
+	inode->written->journal_size_bytes = size;
 	inode_touch(volume, inode,
 		    INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC);
 	return 0;
@@ -442,8 +447,14 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 		return -EINVAL;
 	if (size > DATA_SIZE_MAX)
 		return -EFBIG;
+	int r = 0;
+	/* data_order() will ask. */
+	if (size % profile_block_bytes(volume->profile) != 0)
+		r = data_learn_blocks(volume, inode);
+	if (r < 0)
+		return r;
 	slimlock_write(&inode->lock);
-	int r = truncate_locked(volume, inode, size);
+	r = truncate_locked(volume, inode, size);
 	slimlock_unlock(&inode->lock);
 	return r;
 }
@@ -514,8 +525,8 @@ static int record_pieces(struct volume *volume, struct inode *inode,
 	append_record(volume, inode, record);
 	if (end > inode->size_bytes)
 		end = inode->size_bytes;
-	if (end > inode->journal_size_bytes)
-		inode->journal_size_bytes = end;
+	if (end > inode->written->journal_size_bytes)
+		inode->written->journal_size_bytes = end;
 	for (size_t i = 0; i < pieces.count; i++)
 		extents_mark(
 			inode->extents,

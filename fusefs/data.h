@@ -107,7 +107,8 @@ bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 /* Whether any dirty data in the range lies in blocks without space. */
 bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 		    int64_t from, int64_t to);
-/* Learns from the store what data_is_allocated() then knows. Lock not held. */
-void data_learn_blocks(struct volume *volume, struct inode *inode);
+/* Learns from the store what data_is_allocated() then knows. Lock not held. 0 or
+ * -ENOMEM. */
+int data_learn_blocks(struct volume *volume, struct inode *inode);
 
 #endif

@@ -72,10 +72,11 @@ static int store_has_block(struct volume *volume, struct inode *inode, int fd,
 			   int64_t block)
 {
 	int64_t size = profile_block_bytes(volume->profile);
-	int64_t known = inode->allocated_bytes;
+	const struct inode_written *written = inode->written;
+	int64_t known = written != NULL ? written->allocated_bytes : 0;
 	if (!inode->in_store)
 		return 0;
-	if (block < known || block == inode->tail_block)
+	if (block < known || (written != NULL && block == written->tail_block))
 		return 1;
 	if (fd < 0 || (known > 0 && block / PAGE == (known - 1) / PAGE))
 		return 0;
@@ -202,25 +203,27 @@ bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 	return false;
 }
 
-void data_learn_blocks(struct volume *volume, struct inode *inode)
+int data_learn_blocks(struct volume *volume, struct inode *inode)
 {
 	int fd;
 	if (!inode->in_store || store_get_fd(volume, inode, false, &fd) < 0)
-		return;
+		return 0; /* what is unknown has no blocks */
 	int64_t block = profile_block_bytes(volume->profile);
 	struct stat st;
 	slimlock_write(&inode->lock);
-	if (inode->allocated_bytes == 0 && store_file_stat(fd, &st) == 0 &&
-	    st.st_size > 0) {
+	struct inode_written *written = inode_written(inode);
+	if (written != NULL && written->allocated_bytes == 0 &&
+	    store_file_stat(fd, &st) == 0 && st.st_size > 0) {
 		int64_t hole = store_seek(fd, 0, true);
 		if (hole > 0)
-			inode->allocated_bytes = hole;
+			written->allocated_bytes = hole;
 		int64_t tail = (st.st_size - 1) / block * block;
 		int64_t data = store_seek(fd, tail, false);
-		inode->tail_block = data >= tail ? tail : -1;
+		written->tail_block = data >= tail ? tail : -1;
 	}
 	slimlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
+	return written == NULL ? -ENOMEM : 0;
 }
 
 /* Where data, or a hole, begins in what the store has of [offset, end); end if

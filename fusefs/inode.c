@@ -95,10 +95,7 @@ static struct inode *make(struct volume *volume, mode_t mode, uint64_t number)
 	list_init(&inode->durable);
 	list_init(&inode->records);
 	list_init(&inode->times_link);
-	list_init(&inode->dirty_link);
 	list_init(&inode->open_link);
-	list_init(&inode->ordered_link);
-	inode->tail_block = -1;
 	inode->mode = mode;
 	inode->type = mode & S_IFMT;
 	inode->nlink = S_ISDIR(mode) ? 2 : 1;
@@ -153,7 +150,6 @@ void inode_load(struct inode *inode, const struct stat *st)
 	inode->nlink = st->st_nlink;
 	inode->rdev = st->st_rdev;
 	inode->size_bytes = st->st_size;
-	inode->journal_size_bytes = st->st_size;
 	inode->blocks = (uint64_t)st->st_blocks;
 	inode->atime = st->st_atim;
 	inode->mtime = st->st_mtim;
@@ -203,15 +199,53 @@ void inode_destroy(struct volume *volume, struct inode *inode)
 	store_forget_fd(volume->store, inode);
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
-	list_remove(&inode->dirty_link);
-	list_remove(&inode->ordered_link);
+	if (inode->written != NULL) {
+		list_remove(&inode->written->dirty_link);
+		list_remove(&inode->written->ordered_link);
+	}
 	pthread_mutex_unlock(&volume->times_lock);
+	free(inode->written);
 	extents_free(inode->extents);
 	xattrs_free(inode->xattrs);
 	free(inode->directory);
 	free(inode->target);
 	free(inode);
 	volume->inode_count--;
+}
+
+struct inode_written *inode_written(struct inode *inode)
+{
+	if (inode->written != NULL)
+		return inode->written;
+	struct inode_written *written = calloc(1, sizeof(*written));
+	if (written == NULL)
+		return NULL;
+	list_init(&written->dirty_link);
+	list_init(&written->ordered_link);
+	written->inode = inode;
+	written->journal_size_bytes = inode->size_bytes;
+	written->tail_block = -1;
+	inode->written = written;
+	return written;
+}
+
+/* Whoever has the lock looks at it right now, and it can wait until the next
+ * time: the caller may be the one. */
+static void rest(struct volume *volume, struct inode *inode)
+{
+	if (inode->open_count > 0 || !inode_is_regular(inode) ||
+	    !slimlock_try_write(&inode->lock))
+		return;
+	const struct inode_written *written = inode->written;
+	pthread_mutex_lock(&volume->journal.lock);
+	bool records = !list_empty(&inode->records);
+	pthread_mutex_unlock(&volume->journal.lock);
+	if (written != NULL && inode->extents == NULL && !records &&
+	    written->flushing == 0 && written->ordered_to == 0) {
+		free(inode->written);
+		inode->written = NULL;
+	}
+	slimlock_unlock(&inode->lock);
 }
 
 static struct dentry *any_name(struct inode *inode)
@@ -230,6 +264,8 @@ void inode_release_locked(struct volume *volume, struct inode *inode)
 	struct list *work = &volume->reap;
 	if (!is_needed(inode))
 		list_append(work, &inode->open_link);
+	else
+		rest(volume, inode);
 	while (!list_empty(work)) {
 		inode = list_entry(work->next, struct inode, open_link);
 		list_remove(&inode->open_link);
@@ -316,8 +352,9 @@ int inode_list_dirty_locked(struct volume *volume, struct inode ***ret_inodes,
 	count = 0;
 	if (inodes != NULL)
 		list_for_each(node, following, &volume->dirty)
-			inodes[count++] =
-				list_entry(node, struct inode, dirty_link);
+			inodes[count++] = list_entry(node, struct inode_written,
+						     dirty_link)
+						  ->inode;
 	pthread_mutex_unlock(&volume->times_lock);
 	if (inodes == NULL)
 		return -ENOMEM;

@@ -36,6 +36,27 @@ struct inode_directory {
 	uint64_t records;    /* pending records that name it as a place */
 };
 
+/* What only a file has that is written to. It exists while there is unsynced
+ * data or a record, or the file is open; a clean file has none. The lock of the
+ * inode guards it, except for the two links. */
+struct inode_written {
+	struct inode *inode;
+	struct list dirty_link; /* on volume->dirty while it has extents */
+	struct list ordered_link;
+	/* The size that a commit of names gives it: i_disksize of ext4. */
+	int64_t journal_size_bytes;
+	int64_t dirty_since_ns;
+	/* Blocks below it are known to be allocated in the store, and so is
+	 * the one that begins at tail_block; -1 for none. */
+	int64_t allocated_bytes;
+	int64_t tail_block;
+	/* Bytes that the next commit of names writes out (data_order()). */
+	int64_t ordered_from;
+	int64_t ordered_to; /* 0: none */
+	uint32_t flushing;  /* commits that copy its extents right now */
+	bool truncated;	    /* to 0, and not closed since (profile.h) */
+};
+
 struct inode {
 	/* Guarded by the volume's lock. */
 	struct inode *hash_next;
@@ -68,31 +89,18 @@ struct inode {
 	nlink_t nlink;
 	dev_t rdev; /* constant */
 	int64_t size_bytes;
-	/* The size that a commit of names gives it: i_disksize of ext4. */
-	int64_t journal_size_bytes;
 	uint64_t blocks; /* of 512 bytes, without unsynced data */
 	struct timespec atime, mtime, ctime;
 	uint64_t sync_seq;     /* the newest change that fsync waits for */
 	uint64_t datasync_seq; /* the newest one that fdatasync waits for */
-	int64_t dirty_since_ns;
-	/* Blocks below it are known to be allocated in the store, and so is
-	 * the one that begins at tail_block; -1 for none. */
-	int64_t allocated_bytes;
-	int64_t tail_block;
-	/* Bytes that the next commit of names writes out (data_order()). */
-	int64_t ordered_from;
-	int64_t ordered_to; /* 0: none */
-	struct list ordered_link;
-	uint32_t write_error; /* errseq.h */
-	uint32_t flushing;    /* commits that copy its extents right now */
-	bool truncated;	      /* to 0, and not closed since (profile.h) */
+	uint32_t write_error;  /* errseq.h */
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
 	struct list times_link;
-	struct list dirty_link; /* on volume->dirty while it has extents */
 	struct list open_link;
-	struct extents *extents; /* NULL: all as in the store */
-	struct xattrs *xattrs;	 /* NULL: all as in the store */
+	struct extents *extents;       /* NULL: all as in the store */
+	struct inode_written *written; /* not NULL while extents is not */
+	struct xattrs *xattrs;	       /* NULL: all as in the store */
 };
 
 /* A new live inode without a name, not in the store; number is chosen here.
@@ -118,6 +126,10 @@ static inline void inode_pin(struct inode *inode)
 {
 	inode->pins++;
 }
+
+/* The part of a file that is written to, made when first needed. The caller
+ * holds its lock for writing. NULL: out of memory. */
+struct inode_written *inode_written(struct inode *inode);
 
 /* Called whenever nlookup, open_count or pins went down. */
 void inode_release_locked(struct volume *volume, struct inode *inode);

@@ -262,8 +262,8 @@ static int record_unnamed(struct volume *volume, struct inode *inode,
 	describe(inode, create);
 	create->to = dentry;
 	note_seq(inode, journal_append(&volume->journal, create));
-	if (inode->journal_size_bytes > 0) {
-		size->size_bytes = inode->journal_size_bytes;
+	if (inode->written != NULL && inode->written->journal_size_bytes > 0) {
+		size->size_bytes = inode->written->journal_size_bytes;
 		note_seq(inode, journal_append(&volume->journal, size));
 	} else {
 		journal_record_discard(volume, size);

@@ -74,7 +74,9 @@ static int open_inode(struct fusefs *fusefs, struct inode *inode,
 	if (r < 0)
 		return r;
 	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
-		data_learn_blocks(fusefs->volume, inode);
+		r = data_learn_blocks(fusefs->volume, inode);
+		if (r < 0)
+			return r;
 		attrs_learn_capability(fusefs->volume, inode);
 	}
 	struct ops_handle *handle = new_handle(fusefs, inode, fi->flags);
@@ -207,8 +209,9 @@ static void close_inode(struct volume *volume, struct inode *inode)
 	if (!profile_pushes_on_close(volume->profile))
 		return;
 	slimlock_write(&inode->lock);
-	bool push = inode->truncated;
-	inode->truncated = false;
+	bool push = inode->written != NULL && inode->written->truncated;
+	if (push)
+		inode->written->truncated = false;
 	slimlock_unlock(&inode->lock);
 	if (push)
 		commit_push(volume, inode, NULL, true);

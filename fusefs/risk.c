@@ -172,7 +172,8 @@ static int report_inode(struct walk *walk, struct inode *inode)
 		.remedy = "fsync of the file",
 	};
 	slimlock_read(&inode->lock);
-	loss.since_ns = inode->dirty_since_ns;
+	if (inode->written != NULL)
+		loss.since_ns = inode->written->dirty_since_ns;
 	int r = 0;
 	if (inode->nlink > 0)
 		r = report_extents(walk, inode, EXTENT_DIRTY, &loss);

@@ -198,6 +198,8 @@ static int allocate_locked(const struct request *request)
 	int r = journal_has_room(&volume->journal);
 	if (r == 0 && request->mode & MODE_MOVES)
 		r = check_move(request);
+	if (r == 0 && inode_written(inode) == NULL)
+		r = -ENOMEM;
 	if (r < 0)
 		return r;
 	struct record *record = journal_record_new(RECORD_SPACE, inode);
@@ -228,7 +230,7 @@ static int allocate_locked(const struct request *request)
 		data_order(volume, inode, request->end);
 	}
 	if (size != inode->size_bytes)
-		inode->journal_size_bytes = size;
+		inode->written->journal_size_bytes = size;
 	inode->size_bytes = size;
 	inode_touch(volume, inode,
 		    INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC);

@@ -131,7 +131,7 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	if (r == 0 &&
 	    (inode->extents == NULL ||
 	     inode->extents->dirty_bytes + inode->extents->clean_bytes == 0))
-		inode->dirty_since_ns = 0;
+		inode->written->dirty_since_ns = 0;
 	slimlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
 	return r;
@@ -178,7 +178,7 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 {
 	int r = write_pieces(writeback, inode, pieces);
 	slimlock_write(&inode->lock);
-	inode->flushing--;
+	inode->written->flushing--;
 	slimlock_unlock(&inode->lock);
 	if (r < 0)
 		log_inode(writeback->volume, inode, "store-error",
@@ -226,7 +226,7 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 	bool arrives = r == 0 && pieces.count > 0 && inode->in_store &&
 		       writeback->mode == MODE_ALLOW_WRITES;
 	if (arrives)
-		inode->flushing++;
+		inode->written->flushing++;
 	slimlock_unlock(&inode->lock);
 	if (arrives)
 		r = store_pieces(writeback, inode, &pieces);

@@ -111,8 +111,8 @@ static void close_file(struct model *model, struct twin_node *node)
 	struct inode *inode = model_inode(model, node);
 
 	model_trace(model, "close %d", model_id(model, node));
-	if (inode->truncated) {
-		inode->truncated = false;
+	if (inode->written != NULL && inode->written->truncated) {
+		inode->written->truncated = false;
 		commit_push(model->volume, inode, NULL, true);
 		model_pushed(model);
 	}

@@ -22,15 +22,18 @@
 #include <cmocka.h>
 
 #include "fusefs/commit.h"
+#include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
+#include "fusefs/risk.h"
 #include "fusefs/scratch.h"
 #include "fusefs/volume.h"
 #include "tests/unit/fusefs/model.h"
 
 #define STEPS 100000
-#define STORE_EVERY 50 /* steps between looks at the store */
-#define LIVE_EVERY 100 /* and at the whole live image */
+#define STORE_EVERY 50	/* steps between looks at the store */
+#define LIVE_EVERY 100	/* and at the whole live image */
+#define TOTALS_EVERY 10 /* and at the sums */
 
 static bool is_named_file(const struct twin_node *node)
 {
@@ -38,6 +41,36 @@ static bool is_named_file(const struct twin_node *node)
 }
 
 /* The two images */
+
+/* What the volume has summed up is what a walk finds. */
+static void check_totals(struct model *model)
+{
+	struct volume *volume = model->volume;
+	struct risk_totals totals;
+	int64_t dirty = (int64_t)volume->journal.data_bytes;
+	int64_t clean = 0;
+	int64_t files = 0;
+	int64_t inodes = 0;
+
+	for (size_t i = 0; i < volume->inode_slots; i++)
+		for (struct inode *inode = volume->inodes[i]; inode != NULL;
+		     inode = inode->hash_next) {
+			const struct extents *extents = inode->extents;
+
+			inodes++;
+			if (extents == NULL || inode->nlink == 0)
+				continue;
+			dirty += extents->dirty_bytes;
+			clean += extents->clean_bytes;
+			files +=
+				extents->dirty_bytes + extents->clean_bytes > 0;
+		}
+	risk_sum(volume, &totals);
+	model_expect("dirty bytes", (int64_t)totals.dirty_bytes, dirty);
+	model_expect("dropped bytes", (int64_t)totals.dropped_bytes, clean);
+	model_expect("files with data", (int64_t)totals.files, files);
+	model_expect("inodes", (int64_t)totals.inodes, inodes);
+}
 
 static void check_live(struct model *model)
 {
@@ -344,6 +377,8 @@ static void live_image_is_the_twin_and_the_store_is_what_was_paid(void **state)
 			model_check_store(&model, "store between commits");
 		if (i % LIVE_EVERY == 0)
 			check_live(&model);
+		if (i % TOTALS_EVERY == 0)
+			check_totals(&model);
 	}
 	step_crash(&model);
 	forget_all(&model);
