@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "fusefs/access.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
@@ -29,6 +30,16 @@ static int lost(const char **ret_why, const char *why)
 	return APPLY_LOST;
 }
 
+static void settle_lists(struct record *record)
+{
+	if (record->attributes.set &
+	    (RECORD_ACCESS_LIST | RECORD_DEFAULT_LIST)) {
+		slimlock_write(&record->inode->lock);
+		access_settle(record->inode, &record->attributes);
+		slimlock_unlock(&record->inode->lock);
+	}
+}
+
 static int apply_create(struct volume *volume, struct record *record,
 			const char **ret_why)
 {
@@ -36,8 +47,11 @@ static int apply_create(struct volume *volume, struct record *record,
 		return lost(ret_why, "its directory was dropped");
 	if (record->to->durable != NULL)
 		return lost(ret_why, "the removal of its name was dropped");
-	return store_create_locked(volume, record->to, record->inode,
-				   &record->attributes);
+	int r = store_create_locked(volume, record->to, record->inode,
+				    &record->attributes);
+	if (r == 0)
+		settle_lists(record);
+	return r;
 }
 
 static int apply_link(struct volume *volume, struct record *record,
@@ -270,9 +284,11 @@ static int apply_status(struct volume *volume, struct record *record,
 		return 0;
 	if (r == 0 && record->kind == RECORD_XATTR) {
 		slimlock_write(&inode->lock);
-		xattrs_settle(inode, record);
+		xattrs_settle(inode, record->xattr.name);
 		slimlock_unlock(&inode->lock);
 	}
+	if (r == 0 && record->kind == RECORD_ATTRIBUTES)
+		settle_lists(record);
 	return r;
 }
 

@@ -202,6 +202,7 @@ static void forget_content(struct volume *volume, struct inode *inode)
 	inode->extents = NULL;
 	xattrs_free(inode->xattrs);
 	inode->xattrs = NULL;
+	inode->lists_absent = 0;
 	inode->times_dirty = false;
 	inode->times_dropped = false;
 	struct inode_written *written = inode->written;

@@ -34,6 +34,9 @@ struct inode_directory {
 	struct list overlay; /* dentries with pending > 0 */
 	uint64_t generation; /* grows with each durable change of it */
 	uint64_t records;    /* pending records that name it as a place */
+	/* Whether new entries of the store's directory inherit an access
+	 * list: 0 unknown, 1 yes, -1 no. */
+	int8_t stored_default;
 };
 
 /* What only a file has that is written to. It exists while there is unsynced
@@ -68,7 +71,8 @@ struct inode {
 	bool times_dropped;    /* acknowledged, never stored (volume.h) */
 	bool half_made;	       /* the store has a try at it (store_names.c) */
 	bool doomed;	       /* during a crash: it is on the list already */
-	_Atomic bool has_capability; /* may have security.capability */
+	_Atomic bool has_capability;  /* may have security.capability */
+	_Atomic uint8_t lists_absent; /* access.h: that it surely has not */
 	_Atomic bool dead;   /* of an earlier incarnation, or lost in a crash */
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fusefs/acl.h"
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
 #include "fusefs/scratch.h"
@@ -52,6 +53,10 @@ static void free_payload(struct volume *volume, struct record *record)
 				volume->scratch, record->pieces.list[i].source,
 				(uint64_t)record->pieces.list[i].length_bytes);
 		free(record->pieces.list);
+	} else if (record->kind == RECORD_CREATE ||
+		   record->kind == RECORD_ATTRIBUTES) {
+		free(record->attributes.access_list);
+		free(record->attributes.default_list);
 	}
 }
 

@@ -21,6 +21,7 @@
 
 #include "common/list.h"
 
+struct acl;
 struct dentry;
 struct inode;
 struct volume;
@@ -45,6 +46,8 @@ enum record_attribute {
 	RECORD_MODE = 1,
 	RECORD_UID = 2,
 	RECORD_GID = 4,
+	RECORD_ACCESS_LIST = 8,
+	RECORD_DEFAULT_LIST = 16,
 };
 
 struct record_attributes {
@@ -52,6 +55,9 @@ struct record_attributes {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	/* Owned; NULL in a set one: removed. */
+	struct acl *access_list;
+	struct acl *default_list;
 };
 
 struct record_piece {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fusefs/access.h"
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
@@ -134,12 +135,12 @@ static int check_owner(struct volume *volume, struct inode *directory,
 		       : -EPERM;
 }
 
-static struct inode *new_inode(struct volume *volume, struct inode *directory,
-			       const struct names_new *what)
+static int new_inode(struct volume *volume, struct inode *directory,
+		     const struct names_new *what, struct inode **ret_inode)
 {
 	struct inode *inode = inode_new(volume, what->mode);
 	if (inode == NULL)
-		return NULL;
+		return -ENOMEM;
 	inode->uid = what->uid;
 	inode->gid = what->gid;
 	inode->rdev = what->rdev;
@@ -150,18 +151,21 @@ static struct inode *new_inode(struct volume *volume, struct inode *directory,
 			inode->mode |= S_ISGID;
 	}
 	slimlock_unlock(&directory->lock);
-	if (what->target != NULL) {
+	int r = access_begin_locked(volume, directory, inode, what->umask);
+	if (r == 0 && what->target != NULL) {
 		inode->target = strdup(what->target);
 		inode->size_bytes = (int64_t)strlen(what->target);
-		if (inode->target == NULL) {
-			inode_release_locked(volume, inode);
-			return NULL;
-		}
+		if (inode->target == NULL)
+			r = -ENOMEM;
 	}
-	return inode;
+	if (r < 0)
+		inode_release_locked(volume, inode);
+	else
+		*ret_inode = inode;
+	return r;
 }
 
-static void describe(const struct inode *inode, struct record *record)
+static int describe(struct inode *inode, struct record *record)
 {
 	record->attributes = (struct record_attributes){
 		.set = RECORD_MODE | RECORD_UID | RECORD_GID,
@@ -169,6 +173,7 @@ static void describe(const struct inode *inode, struct record *record)
 		.uid = inode->uid,
 		.gid = inode->gid,
 	};
+	return access_describe(inode, &record->attributes);
 }
 
 static void note_seq(struct inode *inode, uint64_t seq)
@@ -192,18 +197,19 @@ static int create_locked(struct volume *volume, struct inode *directory,
 		return r;
 	if (live_of(dentry) != NULL)
 		return -EEXIST;
-	struct inode *inode = new_inode(volume, directory, what);
-	if (inode == NULL)
-		return -ENOMEM;
+	struct inode *inode = NULL;
+	r = new_inode(volume, directory, what, &inode);
+	if (r < 0)
+		return r;
 	struct record *record = journal_record_new(RECORD_CREATE, inode);
-	if (record != NULL && dentry == NULL)
+	r = record == NULL ? -ENOMEM : describe(inode, record);
+	if (r == 0 && dentry == NULL)
 		dentry = dentry_get_locked(volume, directory, name, NULL);
-	if (record == NULL || dentry == NULL) {
+	if (r < 0 || dentry == NULL) {
 		journal_record_discard(volume, record);
 		inode_release_locked(volume, inode);
 		return -ENOMEM;
 	}
-	describe(inode, record);
 	record->to = dentry;
 	inode->nlookup = 1;
 	dentry_set_live_locked(dentry, inode);
@@ -235,9 +241,7 @@ int names_create_unnamed(struct volume *volume, struct inode *directory,
 		r = check_owner(volume, directory, what);
 	struct inode *inode = NULL;
 	if (r == 0)
-		inode = new_inode(volume, directory, what);
-	if (r == 0 && inode == NULL)
-		r = -ENOMEM;
+		r = new_inode(volume, directory, what, &inode);
 	if (r == 0) {
 		inode->nlink = 0;
 		inode->nlookup = 1;
@@ -254,12 +258,11 @@ static int record_unnamed(struct volume *volume, struct inode *inode,
 {
 	struct record *create = journal_record_new(RECORD_CREATE, inode);
 	struct record *size = journal_record_new(RECORD_SIZE, inode);
-	if (create == NULL || size == NULL) {
+	if (create == NULL || size == NULL || describe(inode, create) < 0) {
 		journal_record_discard(volume, create);
 		journal_record_discard(volume, size);
 		return -ENOMEM;
 	}
-	describe(inode, create);
 	create->to = dentry;
 	note_seq(inode, journal_append(&volume->journal, create));
 	if (inode->written != NULL && inode->written->journal_size_bytes > 0) {

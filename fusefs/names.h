@@ -18,7 +18,8 @@ struct inode;
 struct volume;
 
 struct names_new {
-	mode_t mode; /* with its type */
+	mode_t mode;  /* with its type */
+	mode_t umask; /* of the creator; a default list replaces it */
 	uid_t uid;
 	gid_t gid;
 	dev_t rdev;

@@ -86,6 +86,16 @@ static void init(void *userdata, struct fuse_conn_info *connection)
 	if (fusefs->config.cache == FUSEFS_CACHE_BACK)
 		connection->want |=
 			connection->capable & FUSE_CAP_WRITEBACK_CACHE;
+	/* A default list takes the place of the umask, so we must see it. */
+	connection->want |= connection->capable & FUSE_CAP_DONT_MASK;
+	/* Without lists in the store the kernel must not ask for them: any error
+	 * would forbid what a mode allows. */
+	if (fusefs->volume->has_lists)
+		connection->want |= connection->capable & FUSE_CAP_POSIX_ACL;
+	fusefs->volume->has_lists = connection->want & FUSE_CAP_POSIX_ACL;
+#ifdef FUSE_CAP_SETXATTR_EXT
+	connection->want |= connection->capable & FUSE_CAP_SETXATTR_EXT;
+#endif
 	connection->max_write = 1 << 20;
 	/* So that no RELEASE is held back behind others: see ops_release(). */
 	connection->max_background = UINT16_MAX;

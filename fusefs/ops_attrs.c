@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fusefs/access.h"
 #include "fusefs/attrs.h"
 #include "fusefs/data.h"
 #include "fusefs/inode.h"
@@ -136,9 +137,12 @@ void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 {
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_xattr(fusefs, nodeid);
-	if (r == 0)
-		r = xattrs_set(fusefs->volume, ops_inode(fusefs, nodeid), name,
-			       value, size, flags);
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	if (r == 0 && access_is_list(name))
+		r = access_set(fusefs->volume, inode, name, value, size,
+			       wire_clears_set_id());
+	else if (r == 0)
+		r = xattrs_set(fusefs->volume, inode, name, value, size, flags);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }
@@ -160,9 +164,15 @@ void ops_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 	struct fusefs *fusefs = ops_enter(req);
 	char *buffer = malloc(size + 1);
 	ssize_t n = buffer == NULL ? -ENOMEM : check_xattr(fusefs, nodeid);
-	if (n == 0)
-		n = xattrs_get(fusefs->volume, ops_inode(fusefs, nodeid), name,
-			       buffer, size);
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	/* The kernel asks for them before it lets anybody in, and takes no other
+	 * answer for the one that there are none. */
+	if (ops_is_control(nodeid) && access_is_list(name))
+		n = -ENODATA;
+	else if (n == 0 && access_is_list(name))
+		n = access_get(fusefs->volume, inode, name, buffer, size);
+	else if (n == 0)
+		n = xattrs_get(fusefs->volume, inode, name, buffer, size);
 	reply_bytes(req, n, buffer, size);
 	free(buffer);
 	ops_leave(fusefs);
@@ -185,9 +195,11 @@ void ops_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 {
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_xattr(fusefs, nodeid);
-	if (r == 0)
-		r = xattrs_remove(fusefs->volume, ops_inode(fusefs, nodeid),
-				  name);
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	if (r == 0 && access_is_list(name))
+		r = access_remove(fusefs->volume, inode, name);
+	else if (r == 0)
+		r = xattrs_remove(fusefs->volume, inode, name);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }

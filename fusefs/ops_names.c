@@ -78,6 +78,7 @@ static void create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	const struct fuse_ctx *context = fuse_req_ctx(req);
 	what->uid = context->uid;
 	what->gid = context->gid;
+	what->umask = context->umask;
 	struct inode *inode;
 	int r = check_name(fusefs, parent, name);
 	if (r == 0)

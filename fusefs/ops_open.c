@@ -133,6 +133,7 @@ void ops_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 		.mode = S_IFREG | (mode & 07777),
 		.uid = context->uid,
 		.gid = context->gid,
+		.umask = context->umask,
 	};
 	struct inode *inode;
 	int r = -EPERM;
@@ -176,6 +177,7 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.mode = S_IFREG | (mode & 07777),
 		.uid = context->uid,
 		.gid = context->gid,
+		.umask = context->umask,
 	};
 	struct inode *inode;
 	int r = -EPERM;

@@ -21,6 +21,16 @@ struct walk {
 	struct text remedy;
 };
 
+static const char *what_of_attributes(const struct record_attributes *it)
+{
+	if (it->set & RECORD_ACCESS_LIST)
+		return it->access_list != NULL ? "ACL set" : "ACL removed";
+	if (it->set & RECORD_DEFAULT_LIST)
+		return it->default_list != NULL ? "default ACL set"
+						: "default ACL removed";
+	return "mode or owner changed";
+}
+
 static const char *what_of(const struct record *record)
 {
 	switch (record->kind) {
@@ -35,7 +45,7 @@ static const char *what_of(const struct record *record)
 	case RECORD_EXCHANGE:
 		return "exchanged";
 	case RECORD_ATTRIBUTES:
-		return "mode or owner changed";
+		return what_of_attributes(&record->attributes);
 	case RECORD_XATTR:
 		return record->xattr.value != NULL ? "xattr set"
 						   : "xattr removed";

@@ -22,6 +22,7 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 
+struct acl;
 struct dentry;
 struct errmsg;
 struct inode;
@@ -45,6 +46,8 @@ int store_digest(struct store *store, uint64_t *ret_digest);
 int store_dup_root(struct store *store);
 /* openat(2) of something that we own, whatever its mode says. */
 int store_open_owned(int dirfd, const char *name, int flags);
+/* Whether its file system keeps POSIX access lists: tried when opened. */
+bool store_has_lists(const struct store *store);
 /* Waits for the store's own disk if it was opened with sync. */
 int store_barrier(struct store *store);
 
@@ -115,6 +118,19 @@ ssize_t store_get_xattr_locked(struct volume *volume, struct inode *inode,
 			       const char *name, void *value, size_t size);
 ssize_t store_list_xattr_locked(struct volume *volume, struct inode *inode,
 				char *list, size_t size);
+
+/* Access lists (store_acl.c). Whether the file system of that directory takes
+ * them. */
+bool store_acl_works(int dirfd);
+/* What the new object `name` inherited from the store's directory is replaced by
+ * what its record says. dirfd is that directory. */
+int store_acl_dress(struct inode *directory, int dirfd, const char *name,
+		    const struct record_attributes *attributes);
+/* What the store has for name, one of acl.h; NULL for nothing. */
+int store_acl_get_locked(struct volume *volume, struct inode *inode,
+			 const char *name, struct acl **ret_acl);
+int store_acl_set_locked(struct volume *volume, struct inode *inode,
+			 const struct record_attributes *attributes);
 
 /* Steps on the data of an open descriptor. */
 int store_write(int fd, const void *data, size_t size_bytes,

@@ -110,8 +110,14 @@ static int dress(int dirfd, const struct dentry *to,
 	    fchownat(dirfd, to->name, attributes->uid, attributes->gid,
 		     AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (!S_ISLNK(st->st_mode) &&
-	    (st->st_mode & 07777) != (attributes->mode & 07777) &&
+	if (S_ISLNK(st->st_mode))
+		return 0;
+	int r = store_acl_dress(to->directory, dirfd, to->name, attributes);
+	if (r < 0)
+		return r;
+	if (r > 0 && fstatat(dirfd, to->name, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if ((st->st_mode & 07777) != (attributes->mode & 07777) &&
 	    fchmodat(dirfd, to->name, attributes->mode & 07777, 0) < 0)
 		return -errno;
 	return 0;
@@ -140,6 +146,9 @@ int store_create_locked(struct volume *volume, struct dentry *to,
 		return r;
 	}
 	inode->half_made = false;
+	if (inode_is_directory(inode))
+		inode->directory->stored_default =
+			attributes->default_list != NULL ? 1 : -1;
 	inode_enter_store_locked(volume, inode, &st);
 	dentry_set_durable_locked(to, inode);
 	changed(to);
@@ -303,8 +312,9 @@ int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
 	    fchownat(at.dirfd, name, uid, gid, flags) < 0)
 		return -errno;
-	if (!(attributes->set & RECORD_MODE) || S_ISLNK(inode->type))
-		return 0;
+	r = store_acl_set_locked(volume, inode, attributes);
+	if (r < 0 || !(attributes->set & RECORD_MODE) || S_ISLNK(inode->type))
+		return r;
 	mode_t mode = attributes->mode & 07777;
 	if (at.name == NULL)
 		return fchmod(at.dirfd, mode) < 0 ? -errno : 0;

@@ -78,6 +78,8 @@ static int open_parts(struct volume *volume, const struct volume_config *config,
 		r = store_open(config->source, config->store_sync,
 			       &volume->store, reterr_why);
 	if (r == 0)
+		volume->has_lists = store_has_lists(volume->store);
+	if (r == 0)
 		r = scratch_open(config->scratch_directory,
 				 config->scratch_limit_bytes, &volume->scratch,
 				 reterr_why);

@@ -78,6 +78,10 @@ struct volume {
 	int64_t mode_since_ms;	  /* CLOCK_MONOTONIC */
 	enum mode_kind mode_seen; /* the last one that was logged */
 
+	/* Access lists: the store has them, and the kernel enforces them.
+	 * Constant once requests come. */
+	bool has_lists;
+
 	_Atomic uint64_t incarnation; /* changes only with the gate closed */
 	/* A failed commit of names makes the image read-only until a crash. */
 	_Atomic bool read_only;

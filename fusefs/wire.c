@@ -6,6 +6,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,11 +14,17 @@
  * number. */
 #define OPCODE_TMPFILE 51
 
+#ifdef FUSE_CAP_SETXATTR_EXT /* asked for in ops.c */
+#define INIT_ADDS FUSE_HANDLE_KILLPRIV_V2
+#else
+#define INIT_ADDS (FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
+#endif
+
 static _Thread_local struct {
 	bool ordered;
 	bool tmpfile;
 	bool clears_set_id;
-	bool init_v2; /* INIT, and the kernel offers HANDLE_KILLPRIV_V2 */
+	uint32_t init_adds; /* INIT, and the kernel offers these */
 } current;
 
 static ssize_t wire_read(int fd, void *buffer, size_t size, void *user)
@@ -29,12 +36,12 @@ static ssize_t wire_read(int fd, void *buffer, size_t size, void *user)
 static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *user)
 {
 	(void)user;
-	if (!current.init_v2 || count < 2 ||
+	if (current.init_adds == 0 || count < 2 ||
 	    iov[1].iov_len < offsetof(struct fuse_init_out, unused))
 		return writev(fd, iov, count);
-	current.init_v2 = false;
 	struct fuse_init_out *out = iov[1].iov_base;
-	out->flags |= FUSE_HANDLE_KILLPRIV_V2;
+	out->flags |= current.init_adds;
+	current.init_adds = 0;
 	return writev(fd, iov, count);
 }
 
@@ -73,18 +80,55 @@ static bool clears_set_id(const struct fuse_buf *buffer, uint32_t opcode)
 	return false;
 }
 
+/* Only its length tells which form a SETXATTR has: where the name begins in the
+ * short one, the long one has flags, of which just the lowest may be set. */
+static bool is_extended(const struct fuse_buf *buffer)
+{
+	const char *in = arguments(buffer, sizeof(struct fuse_setxattr_in));
+	if (in == NULL)
+		return false;
+	uint32_t value_bytes;
+	memcpy(&value_bytes, in, sizeof(value_bytes));
+	size_t room = buffer->size - sizeof(struct fuse_in_header) -
+		      FUSE_COMPAT_SETXATTR_IN_SIZE;
+	size_t name_bytes =
+		strnlen(in + FUSE_COMPAT_SETXATTR_IN_SIZE, room) + 1;
+	return name_bytes + value_bytes != room;
+}
+
+/* libfuse shall see the form that it knows; the flag is noted. */
+static void shorten(struct fuse_buf *buffer)
+{
+	struct fuse_in_header *header = buffer->mem;
+	char *in = (char *)buffer->mem + sizeof(*header);
+	struct fuse_setxattr_in full;
+	memcpy(&full, in, sizeof(full));
+	current.clears_set_id =
+		full.setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID;
+#ifndef FUSE_CAP_SETXATTR_EXT
+	const size_t less = sizeof(full) - FUSE_COMPAT_SETXATTR_IN_SIZE;
+	memmove(in + FUSE_COMPAT_SETXATTR_IN_SIZE, in + sizeof(full),
+		buffer->size - sizeof(*header) - sizeof(full));
+	buffer->size -= less;
+	header->len -= (uint32_t)less;
+#endif
+}
+
 void wire_note(struct fuse_buf *buffer)
 {
 	struct fuse_in_header *header = buffer->mem;
 	current.clears_set_id = clears_set_id(buffer, header->opcode);
 	current.ordered = header->opcode == FUSE_RELEASE;
-	current.init_v2 = false;
+	current.init_adds = 0;
 	if (header->opcode == FUSE_INIT) {
 		const struct fuse_init_in *in =
 			arguments(buffer, offsetof(struct fuse_init_in, flags) +
 						  sizeof(in->flags));
-		current.init_v2 = in && in->flags & FUSE_HANDLE_KILLPRIV_V2;
+		if (in != NULL)
+			current.init_adds = in->flags & INIT_ADDS;
 	}
+	if (header->opcode == FUSE_SETXATTR && is_extended(buffer))
+		shorten(buffer);
 	current.tmpfile = false;
 #if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
 	if (header->opcode == OPCODE_TMPFILE) {

@@ -8,6 +8,8 @@
  *	set-id bits	with HANDLE_KILLPRIV_V2 the kernel says with a write or
  *			truncation that it must clear them, instead of asking
  *			for an xattr before each write, which doubles its cost
+ *	access lists	with SETXATTR_EXT it says the same when one is set by
+ *			somebody who is not in the file's group
  */
 #ifndef FLAKEY_FUSEFS_WIRE_H
 #define FLAKEY_FUSEFS_WIRE_H

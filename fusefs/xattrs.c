@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/list.h"
+#include "fusefs/access.h"
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -92,8 +93,7 @@ static void *copy_value(const void *value, size_t size)
 	return copy;
 }
 
-/* Names that the kernel keeps for itself, or that this mount does not enforce:
- * accepting an access list that nobody checks would be a lie. */
+/* Names that the kernel keeps for itself. */
 static int check_name(const char *name)
 {
 	if (strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0)
@@ -235,6 +235,11 @@ int xattrs_remove(struct volume *volume, struct inode *inode, const char *name)
 	return r;
 }
 
+static bool is_shown(const struct volume *volume, const char *name)
+{
+	return access_is_list(name) ? volume->has_lists : check_name(name) == 0;
+}
+
 static int append_name(char *list, size_t *used, const char *name)
 {
 	size_t length = strlen(name) + 1;
@@ -265,7 +270,7 @@ static ssize_t list_locked(struct volume *volume, struct inode *inode,
 	for (ssize_t at = 0; at < n && r == 0;
 	     at += (ssize_t)strlen(stored + at) + 1)
 		if (find(inode, stored + at) == NULL &&
-		    check_name(stored + at) == 0)
+		    is_shown(volume, stored + at))
 			r = append_name(list, &used, stored + at);
 	if (inode->xattrs == NULL || r < 0)
 		return r < 0 ? r : (ssize_t)used;
@@ -294,9 +299,39 @@ ssize_t xattrs_list(struct volume *volume, struct inode *inode, char *list,
 	return n;
 }
 
-void xattrs_settle(struct inode *inode, const struct record *record)
+bool xattrs_find(const struct inode *inode, const char *name,
+		 const void **ret_value, size_t *ret_size)
 {
-	struct entry *entry = find(inode, record->xattr.name);
+	const struct entry *entry = find(inode, name);
+	if (entry == NULL)
+		return false;
+	*ret_value = entry->value;
+	*ret_size = entry->size;
+	return true;
+}
+
+int xattrs_put(struct inode *inode, const char *name, void *value, size_t size)
+{
+	struct entry *entry = find_or_add(inode, name);
+	if (entry == NULL)
+		return -ENOMEM;
+	free(entry->value);
+	entry->value = value;
+	entry->size = size;
+	entry->pending++;
+	return 0;
+}
+
+void xattrs_begin(struct inode *inode, const char *name)
+{
+	struct entry *entry = find(inode, name);
+	if (entry != NULL)
+		entry->pending = 1;
+}
+
+void xattrs_settle(struct inode *inode, const char *name)
+{
+	struct entry *entry = find(inode, name);
 	if (entry == NULL || --entry->pending > 0)
 		return;
 	free_entry(entry);
@@ -312,7 +347,7 @@ int xattrs_record_all(struct volume *volume, struct inode *inode)
 		return 0;
 	list_for_each(node, following, &inode->xattrs->entries) {
 		struct entry *entry = list_entry(node, struct entry, link);
-		if (entry->value == NULL)
+		if (entry->value == NULL || access_is_list(entry->name))
 			continue;
 		struct record *record = record_of(volume, inode, entry);
 		if (record == NULL)
