@@ -22,6 +22,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/risk.h"
+#include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
@@ -249,6 +250,7 @@ static void revert_directory(struct volume *volume, struct inode *inode)
 
 static void let_go(struct volume *volume, struct doomed *doomed)
 {
+	scratch_defer(volume->scratch);
 	revert_records(volume, &volume->journal.records);
 	revert_records(volume, &volume->journal.dropped);
 	for (size_t i = 0; i < doomed->count; i++) {

@@ -30,7 +30,8 @@ struct crash_stales {
 
 /* Closes the gate, lets the past go, opens it again. The caller then makes the
  * kernel forget ret_stales, without any lock, and sets volume->invalidating to
- * false. 0, -ENOMEM (nothing happened), or for keep=all the error of storing. */
+ * false, and trims the scratch file. 0, -ENOMEM (nothing happened), or for keep=all
+ * the error of storing. */
 int crash_power(struct volume *volume, const struct plan *plan,
 		struct crash_stales *ret_stales,
 		struct backend_report *ret_report, struct errmsg *reterr_why);

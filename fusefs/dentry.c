@@ -70,7 +70,7 @@ struct dentry *dentry_get_locked(struct volume *volume, struct inode *directory,
 		return dentry;
 	size_t length = strlen(name);
 	assert(length <= DENTRY_NAME_MAX);
-	dentry = calloc(1, sizeof(*dentry) + length + 1);
+	dentry = calloc(1, offsetof(struct dentry, name) + length + 1);
 	if (dentry == NULL)
 		return NULL;
 	memcpy(dentry->name, name, length + 1);

@@ -12,6 +12,7 @@
 #include "common/control.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
+#include "fusefs/scratch.h"
 #include "fusefs/volume.h"
 
 struct job {
@@ -218,6 +219,8 @@ static void *run(void *user)
 	while ((job = next_job(fusefs)) != NULL) {
 		reply_written(job->req,
 			      control_write(job->handle, job->data, job->size));
+		/* What a crash has left for later. */
+		scratch_trim(fusefs->volume->scratch);
 		free(job);
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,15 @@
 
 #define UNITS (SCRATCH_CHUNK / SCRATCH_UNIT)
 #define SLACK 32
+/* So many are trimmed at a time. */
+#define TRIM_CHUNKS 16
 #define NO_CHUNK SIZE_MAX
 
 struct chunk {
 	uint8_t *touched; /* a count for each unit; NULL: whole chunk free */
 	uint32_t used;	  /* units with a count above 0 */
 	uint32_t cursor;  /* where the next search begins */
+	bool untrimmed;	  /* free, but still on the disk */
 };
 
 struct scratch {
@@ -36,6 +40,7 @@ struct scratch {
 	size_t capacity;
 	size_t current;
 	uint64_t used_units;
+	bool deferred;
 };
 
 int scratch_open(const char *directory, uint64_t limit_bytes,
@@ -169,6 +174,7 @@ static int alloc_locked(struct scratch *scratch, uint32_t want,
 			if (chunk->touched == NULL)
 				return -ENOMEM;
 			chunk->cursor = 0;
+			chunk->untrimmed = false;
 		}
 		uint32_t at = 0;
 		uint32_t units = 0;
@@ -239,33 +245,59 @@ size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
 	return had;
 }
 
+/* Gives the disk space of free chunks back; where that is not supported the file
+ * just stays as large as it once was. */
+static void punch(struct scratch *scratch, size_t index, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		scratch->chunks[index + i].untrimmed = false;
+	(void)fallocate(scratch->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)index * SCRATCH_CHUNK,
+			(off_t)count * SCRATCH_CHUNK);
+}
+
 static void release_chunk(struct scratch *scratch, size_t index)
 {
 	struct chunk *chunk = &scratch->chunks[index];
 	free(chunk->touched);
 	chunk->touched = NULL;
 	chunk->cursor = 0;
-	/* Gives the disk space back; where it is not supported the file just
-	 * stays as large as it once was. */
-	(void)fallocate(scratch->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			(off_t)index * SCRATCH_CHUNK, SCRATCH_CHUNK);
+	if (scratch->deferred)
+		chunk->untrimmed = true;
+	else
+		punch(scratch, index, 1);
 }
 
-static void drop_unit(struct scratch *scratch, uint64_t unit)
+/* One holder less of each, and whether all had only one. */
+static uint32_t drop_counts(uint8_t *touched, uint32_t count)
 {
-	struct chunk *chunk = &scratch->chunks[unit / UNITS];
-	if (--chunk->touched[unit % UNITS] > 0)
-		return;
-	chunk->used--;
-	scratch->used_units--;
-	if (unit % UNITS < chunk->cursor && unit / UNITS != scratch->current)
-		chunk->cursor = (uint32_t)(unit % UNITS);
+	/* Nearly always, and then at the speed of memory. */
+	if (touched[0] == 1 && memcmp(touched, touched + 1, count - 1) == 0) {
+		memset(touched, 0, count);
+		return count;
+	}
+	uint32_t freed = 0;
+	for (uint32_t i = 0; i < count; i++)
+		freed += --touched[i] == 0;
+	return freed;
+}
+
+/* Units of one chunk. */
+static void drop_units(struct scratch *scratch, size_t index, uint32_t from,
+		       uint32_t count)
+{
+	struct chunk *chunk = &scratch->chunks[index];
+	uint32_t freed = drop_counts(chunk->touched + from, count);
+	chunk->used -= freed;
+	scratch->used_units -= freed;
+	if (freed > 0 && from < chunk->cursor && index != scratch->current)
+		chunk->cursor = from;
 	if (chunk->used > 0)
 		return;
-	if (unit / UNITS == scratch->current)
+	if (index == scratch->current)
 		chunk->cursor = 0; /* the same warm pages again */
 	else
-		release_chunk(scratch, unit / UNITS);
+		release_chunk(scratch, index);
 }
 
 void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes)
@@ -279,10 +311,52 @@ void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes)
 
 void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes)
 {
-	uint64_t end = (offset + bytes - 1) / SCRATCH_UNIT;
+	uint64_t unit = offset / SCRATCH_UNIT;
+	uint64_t end = (offset + bytes - 1) / SCRATCH_UNIT + 1;
 	pthread_mutex_lock(&scratch->lock);
-	for (uint64_t unit = offset / SCRATCH_UNIT; unit <= end; unit++)
-		drop_unit(scratch, unit);
+	while (unit < end) {
+		uint64_t next = (unit / UNITS + 1) * UNITS;
+		if (next > end)
+			next = end;
+		drop_units(scratch, unit / UNITS, (uint32_t)(unit % UNITS),
+			   (uint32_t)(next - unit));
+		unit = next;
+	}
+	pthread_mutex_unlock(&scratch->lock);
+}
+
+void scratch_defer(struct scratch *scratch)
+{
+	pthread_mutex_lock(&scratch->lock);
+	scratch->deferred = true;
+	pthread_mutex_unlock(&scratch->lock);
+}
+
+/* Trims the next run of chunks from index on, and says where it ended. */
+static size_t trim_run(struct scratch *scratch, size_t index)
+{
+	while (index < scratch->count && !scratch->chunks[index].untrimmed)
+		index++;
+	size_t end = index;
+	while (end < scratch->count && end - index < TRIM_CHUNKS &&
+	       scratch->chunks[end].untrimmed)
+		end++;
+	if (end > index)
+		punch(scratch, index, end - index);
+	return end;
+}
+
+void scratch_trim(struct scratch *scratch)
+{
+	pthread_mutex_lock(&scratch->lock);
+	bool any = scratch->deferred;
+	scratch->deferred = false;
+	for (size_t i = 0; any && i < scratch->count;) {
+		i = trim_run(scratch, i);
+		/* Writers must not wait for all of it. */
+		pthread_mutex_unlock(&scratch->lock);
+		pthread_mutex_lock(&scratch->lock);
+	}
 	pthread_mutex_unlock(&scratch->lock);
 }
 

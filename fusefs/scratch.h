@@ -44,6 +44,11 @@ size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
 void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes);
 void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes);
 
+/* While it is on, space that is dropped stays on the disk, which is quick: for a
+ * crash, which has to be over soon. scratch_trim() gives all of it back. */
+void scratch_defer(struct scratch *scratch);
+void scratch_trim(struct scratch *scratch);
+
 /* A held range is about to be held as two, cut at offset; or two neighbours
  * that meet at offset are about to be held as one. */
 void scratch_split(struct scratch *scratch, uint64_t offset);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -268,6 +269,76 @@ static void holes_are_used_before_the_file_grows(void **state)
 	scratch_close(scratch);
 }
 
+/* Blocks on the disk of the one scratch file that is open. */
+static int64_t disk_blocks(void)
+{
+	char path[64];
+	char target[4096];
+	struct stat st;
+
+	for (int fd = 3; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (strstr(target, "flakey-scratch") != NULL &&
+		    fstat(fd, &st) == 0)
+			return st.st_blocks;
+	}
+	fail_msg("no scratch file is open");
+	return -1;
+}
+
+static void fill_chunks(struct scratch *scratch, uint64_t *ret_offsets,
+			size_t count)
+{
+	static const char data[SCRATCH_CHUNK] = {1};
+	size_t had;
+
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(scratch_alloc(scratch, SCRATCH_CHUNK,
+					       &ret_offsets[i], &had),
+				 0);
+		assert_int_equal(had, SCRATCH_CHUNK);
+		assert_int_equal(scratch_write(scratch, ret_offsets[i], data,
+					       SCRATCH_CHUNK),
+				 0);
+	}
+}
+
+static void what_a_crash_drops_is_trimmed_later(void **state)
+{
+	struct scratch *scratch = open_scratch(0);
+	uint64_t offsets[40];
+	uint64_t again[3];
+
+	(void)state;
+	fill_chunks(scratch, offsets, 40);
+	int64_t full = disk_blocks();
+	scratch_defer(scratch);
+	for (int i = 0; i < 39; i++)
+		scratch_drop(scratch, offsets[i], SCRATCH_CHUNK);
+	assert_int_equal(disk_blocks(), full);
+	assert_int_equal(scratch_used(scratch), SCRATCH_CHUNK);
+	/* Used again before it is trimmed: not given away. */
+	fill_chunks(scratch, again, 3);
+	assert_int_equal(disk_blocks(), full);
+	scratch_trim(scratch);
+	assert_true(disk_blocks() < full / 8);
+	char data[2] = {0};
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(scratch_read(scratch, again[i], data, 2), 0);
+		assert_int_equal(data[0], 1);
+		scratch_drop(scratch, again[i], SCRATCH_CHUNK);
+	}
+	/* From then on at once. */
+	assert_true(disk_blocks() <= 3 * SCRATCH_CHUNK / 512);
+	scratch_drop(scratch, offsets[39], SCRATCH_CHUNK);
+	assert_int_equal(scratch_used(scratch), 0);
+	scratch_close(scratch);
+}
+
 static void directory_that_is_not_there_is_named(void **state)
 {
 	struct scratch *scratch = NULL;
@@ -522,6 +593,7 @@ int main(void)
 		cmocka_unit_test(unit_is_free_when_its_last_holder_is_gone),
 		cmocka_unit_test(limit_is_kept_and_space_returns),
 		cmocka_unit_test(holes_are_used_before_the_file_grows),
+		cmocka_unit_test(what_a_crash_drops_is_trimmed_later),
 		cmocka_unit_test(directory_that_is_not_there_is_named),
 		cmocka_unit_test(counts_and_bytes_are_those_of_a_naive_twin),
 	};
