@@ -235,6 +235,8 @@ static int apply_content(struct volume *volume, struct record *record,
 	int r = store_get_fd_locked(volume, inode, true, &fd);
 	if (r == -ENOENT && inode->nlink == 0)
 		return 0; /* unlinked since: nobody can see it any more */
+	if (r == -ENOENT && list_empty(&inode->durable))
+		return lost(ret_why, "its names were dropped");
 	if (r < 0)
 		return r;
 	r = apply_data(volume, record, fd);
@@ -282,6 +284,8 @@ static int apply_status(struct volume *volume, struct record *record,
 					   record->xattr.size_bytes);
 	if (r == -ENOENT && inode->nlink == 0)
 		return 0;
+	if (r == -ENOENT && list_empty(&inode->durable))
+		return lost(ret_why, "its names were dropped");
 	if (r == 0 && record->kind == RECORD_XATTR) {
 		slimlock_write(&inode->lock);
 		xattrs_settle(inode, record->xattr.name);

@@ -63,32 +63,23 @@ static int end(struct commit *commit, int r)
 		r = store_barrier(volume->store);
 	if (r == 0)
 		r = commit->refused;
+	int told = store_error_told(r);
+	if (told != r) {
+		pthread_mutex_lock(&volume->lock);
+		store_look_again_locked(volume->store);
+		pthread_mutex_unlock(&volume->lock);
+	}
 	pthread_mutex_unlock(&volume->commit_lock);
-	return r;
+	return told;
 }
 
-/* Errors whose cause can go away: the record waits for that. Any other one would
- * stop the journal for ever. */
+/* Whether the record waits until the cause is gone. */
 static bool may_go_away(const struct record *record, int r)
 {
-	switch (-r) {
-	case EACCES:
-	case EDQUOT:
-	case EIO:
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case EPERM:
-	case EROFS:
-	case ESTALE:
-		return true;
-	case ENOSPC:
-		/* A value beyond the room of an inode is never taken. */
-		return record->kind != RECORD_XATTR ||
-		       record->xattr.size_bytes < XATTR_SURE_BYTES;
-	default:
-		return false;
-	}
+	/* A value beyond the room of an inode is never taken. */
+	if (r == -ENOSPC && record->kind == RECORD_XATTR)
+		return record->xattr.size_bytes < XATTR_SURE_BYTES;
+	return store_error_passes(r);
 }
 
 /* One record further: 1 done, 0 there is none, or an error. */
@@ -215,6 +206,14 @@ static int commit_ordered(struct commit *commit)
 		inode->written->ordered_to = 0;
 		slimlock_unlock(&inode->lock);
 		r = own_data(commit, inode, &range, true);
+		if (r < 0) {
+			slimlock_write(&inode->lock);
+			/* Without it there is nothing left to write. */
+			if (inode->written != NULL)
+				data_order_bytes(volume, inode, range.from,
+						 range.to);
+			slimlock_unlock(&inode->lock);
+		}
 		pthread_mutex_lock(&volume->lock);
 		inode_unpin_locked(volume, inode);
 		pthread_mutex_unlock(&volume->lock);
@@ -381,8 +380,10 @@ static int push(struct commit *commit, struct inode *inode,
 	int r = 0;
 	if (inode->in_store)
 		r = store_get_fd(volume, inode, false, &fd);
-	if (r < 0)
+	if (r < 0) {
+		writeback_log(volume, inode, "store-error", strerror(-r));
 		return r;
+	}
 	slimlock_write(&inode->lock);
 	bool go = !only_if_allocates ||
 		  data_allocates(volume, inode, fd, range->from, range->to);
@@ -391,7 +392,9 @@ static int push(struct commit *commit, struct inode *inode,
 	slimlock_unlock(&inode->lock);
 	if (fd >= 0)
 		store_put_fd(volume->store, inode);
-	if (r == 0 && go)
+	if (r < 0)
+		writeback_log(volume, inode, "store-error", strerror(-r));
+	else if (go)
 		r = own_data(commit, inode, range, true);
 	return r;
 }

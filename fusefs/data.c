@@ -381,6 +381,21 @@ static int hide_behind(struct volume *volume, struct inode *inode, int64_t size,
 	return extents_put(extents, size, DATA_END - size, &what);
 }
 
+void data_order_bytes(struct volume *volume, struct inode *inode, int64_t from,
+		      int64_t to)
+{
+	struct inode_written *written = inode->written;
+	bool fresh = written->ordered_to == 0;
+	if (fresh || from < written->ordered_from)
+		written->ordered_from = from;
+	if (to > written->ordered_to)
+		written->ordered_to = to;
+	pthread_mutex_lock(&volume->times_lock);
+	if (fresh)
+		list_append(&volume->ordered, &written->ordered_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
 void data_order(struct volume *volume, struct inode *inode, int64_t offset)
 {
 	int64_t block = profile_block_bytes(volume->profile);
@@ -391,16 +406,7 @@ void data_order(struct volume *volume, struct inode *inode, int64_t offset)
 	if (offset == begin || !profile_orders_zeroed_blocks(volume->profile) ||
 	    (!dirty && !data_is_allocated(volume, inode, -1, begin)))
 		return;
-	struct inode_written *written = inode->written;
-	bool fresh = written->ordered_to == 0;
-	if (fresh || begin < written->ordered_from)
-		written->ordered_from = begin;
-	if (begin + block > written->ordered_to)
-		written->ordered_to = begin + block;
-	pthread_mutex_lock(&volume->times_lock);
-	if (fresh)
-		list_append(&volume->ordered, &written->ordered_link);
-	pthread_mutex_unlock(&volume->times_lock);
+	data_order_bytes(volume, inode, begin, begin + block);
 }
 
 static int truncate_locked(struct volume *volume, struct inode *inode,

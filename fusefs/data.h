@@ -45,6 +45,9 @@ int data_push_all_locked(struct volume *volume, struct inode *inode,
 int data_push_locked(struct volume *volume, struct inode *inode, int fd,
 		     int64_t from, int64_t to);
 
+/* These bytes go out with the next commit of names. Lock held for writing. */
+void data_order_bytes(struct volume *volume, struct inode *inode, int64_t from,
+		      int64_t to);
 /* A part of the block at offset was zeroed: the block goes out with the next
  * commit of names. Lock held for writing. */
 void data_order(struct volume *volume, struct inode *inode, int64_t offset);

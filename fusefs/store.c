@@ -219,6 +219,18 @@ static void evict_fd(struct store *store, const struct inode *keep)
 	}
 }
 
+void store_look_again_locked(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	list_for_each(node, following, &store->fds) {
+		struct store_fd *cached =
+			list_entry(node, struct store_fd, link);
+		if (cached->users == 0 && !list_empty(&cached->inode->durable))
+			drop_fd(store, cached->inode);
+	}
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* Takes fd over, also if it fails. */
 static int cache_fd(struct store *store, struct inode *inode, int fd,
 		    bool writable)
@@ -460,7 +472,8 @@ int store_get_fd_locked(struct volume *volume, struct inode *inode,
 	} else {
 		/* A reader uses the read-only one right now: it keeps the
 		 * number, and the file description behind it is exchanged. */
-		(void)dup3(fd, inode->stored_fd->fd, O_CLOEXEC);
+		if (dup3(fd, inode->stored_fd->fd, O_CLOEXEC) < 0)
+			r = -errno;
 		close(fd);
 	}
 	if (r == 0) {

@@ -51,6 +51,15 @@ bool store_has_lists(const struct store *store);
 /* Waits for the store's own disk if it was opened with sync. */
 int store_barrier(struct store *store);
 
+/* Whether a change that met this error can be stored later, when the cause is
+ * gone. Any other one would stop the journal for ever. */
+bool store_error_passes(int r);
+/* The error for the program: fsync(2) knows nothing of names. */
+int store_error_told(int r);
+/* Closes the descriptors that are not in use: somebody has changed the store, and
+ * what they lead to may not be in it any more. The volume's lock must be held. */
+void store_look_again_locked(struct store *store);
+
 /* A descriptor of a directory, valid while the volume's lock is held. */
 int store_directory_locked(struct volume *volume, struct inode *directory);
 

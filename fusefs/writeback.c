@@ -29,9 +29,9 @@ void writeback_log_locked(struct volume *volume, struct inode *inode,
 	dentry_inode_path_locked(volume, inode, &path);
 	if (text_result(&path) == 0)
 		text_json_string(&json, path.data);
-	if (text_result(&path) == 0 && text_result(&json) == 0)
-		event_add(volume->events, kind, "\"path\":%s,\"reason\":\"%s\"",
-			  json.data, reason);
+	bool known = text_result(&path) == 0 && text_result(&json) == 0;
+	event_add(volume->events, kind, "\"path\":%s,\"reason\":\"%s\"",
+		  known ? json.data : "\"?\"", reason);
 	text_done(&path);
 	text_done(&json);
 }
@@ -102,6 +102,14 @@ static int clean_piece(struct inode *inode, const struct record_piece *piece)
 	return 0;
 }
 
+static bool has_durable_name(struct volume *volume, struct inode *inode)
+{
+	pthread_mutex_lock(&volume->lock);
+	bool has = dentry_durable_of(inode) != NULL;
+	pthread_mutex_unlock(&volume->lock);
+	return has;
+}
+
 /* Writing changes the store's mtime; what a commit without names must not. */
 static int write_pieces(const struct writeback *writeback, struct inode *inode,
 			const struct record_pieces *pieces)
@@ -113,6 +121,9 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 		return r;
 	struct stat before;
 	r = store_file_stat(fd, &before);
+	/* Removed from the store by somebody else: nothing would survive. */
+	if (r == 0 && before.st_nlink == 0 && has_durable_name(volume, inode))
+		r = -ESTALE;
 	if (r == 0)
 		r = apply_pieces(volume, fd, pieces);
 	struct stat after;
@@ -137,8 +148,8 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
-static void log_inode(struct volume *volume, struct inode *inode,
-		      const char *kind, const char *reason)
+void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
+		   const char *reason)
 {
 	pthread_mutex_lock(&volume->lock);
 	writeback_log_locked(volume, inode, kind, reason);
@@ -169,7 +180,7 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 	}
 	if (!error)
 		return 0;
-	log_inode(volume, inode, "write-error", "error-writes");
+	writeback_log(volume, inode, "write-error", "error-writes");
 	return -EIO;
 }
 
@@ -181,8 +192,8 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 	inode->written->flushing--;
 	slimlock_unlock(&inode->lock);
 	if (r < 0)
-		log_inode(writeback->volume, inode, "store-error",
-			  strerror(-r));
+		writeback_log(writeback->volume, inode, "store-error",
+			      strerror(-r));
 	return r;
 }
 
@@ -232,6 +243,9 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 		r = store_pieces(writeback, inode, &pieces);
 	else if (r == 0 && pieces.count > 0)
 		r = refuse(writeback, inode, &pieces);
+	else if (r < 0)
+		writeback_log(writeback->volume, inode, "store-error",
+			      strerror(-r));
 	drop_pieces(writeback->volume, &pieces);
 	return r;
 }
@@ -245,8 +259,10 @@ int writeback_inode(const struct writeback *writeback, struct inode *inode)
 	if (!inode->in_store)
 		return 0;
 	int r = store_get_fd(volume, inode, false, &fd);
-	if (r < 0)
+	if (r < 0) {
+		writeback_log(volume, inode, "store-error", strerror(-r));
 		return r;
+	}
 	r = write_inode(writeback, inode, fd);
 	store_put_fd(volume->store, inode);
 	return r;

@@ -30,13 +30,15 @@ struct writeback {
  * now, the data would be changed by them later. */
 #define WRITEBACK_WAITS 1
 
-/* 0, WRITEBACK_WAITS (nothing was done), EIO where writes are to fail, or the store's real error: then the data is
- * still dirty. */
+/* 0, WRITEBACK_WAITS (nothing was done), EIO where writes are to fail, or the
+ * store's real error: then the data is still dirty. */
 int writeback_inode(const struct writeback *writeback, struct inode *inode);
 
 /* Logs that something which the program was told is stored is not. */
 void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
 			       const char *why);
+void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
+		   const char *reason);
 void writeback_log_locked(struct volume *volume, struct inode *inode,
 			  const char *kind, const char *reason);
 
