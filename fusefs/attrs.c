@@ -91,12 +91,12 @@ int attrs_clear_privileges(struct volume *volume, struct inode *inode,
 			   bool set_id)
 {
 	int r = 0;
-	if (inode->has_capability) {
+	if (inode->has_capability)
 		r = xattrs_remove(volume, inode, CAPABILITY);
-		inode->has_capability = false;
-	}
 	if (r == -ENODATA)
 		r = 0;
+	if (r == 0)
+		inode->has_capability = false;
 	if (r < 0 || !set_id)
 		return r;
 	slimlock_read(&inode->lock);

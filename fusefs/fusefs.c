@@ -63,16 +63,24 @@ static int copy_config(struct fusefs *fusefs,
 		config->control ? config->control : CONTROL_DIRECTORY;
 	fusefs->config = *config;
 	fusefs->config.source = realpath(config->source, NULL);
+	int source = errno;
 	fusefs->config.mountpoint = realpath(config->mountpoint, NULL);
+	int mountpoint = errno;
 	fusefs->config.profile =
 		copy(config->profile ? config->profile : "ext4");
 	fusefs->config.scratch = copy(scratch_of(config));
 	fusefs->config.control = NULL;
-	if (strcmp(control, "none") != 0)
+	bool controlled = strcmp(control, "none") != 0;
+	if (controlled)
 		fusefs->control_name = copy(control);
 	fusefs->uid = geteuid();
 	fusefs->gid = getegid();
-	return fusefs->config.profile && fusefs->config.scratch ? 0 : -ENOMEM;
+	if (fusefs->config.profile == NULL || fusefs->config.scratch == NULL ||
+	    (controlled && fusefs->control_name == NULL) ||
+	    (fusefs->config.source == NULL && source == ENOMEM) ||
+	    (fusefs->config.mountpoint == NULL && mountpoint == ENOMEM))
+		return -ENOMEM;
+	return 0;
 }
 
 static bool is_inside(const char *inner, const char *outer)
@@ -170,8 +178,14 @@ static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
 	libfuse_words.text[0] = '\0';
 	errno = 0;
-	if (fuse_session_mount(fusefs->session, fusefs->config.mountpoint) == 0)
-		return wire_attach(fusefs->session);
+	if (fuse_session_mount(fusefs->session, fusefs->config.mountpoint) ==
+	    0) {
+		int r = wire_attach(fusefs->session);
+		fusefs->mounted = r == 0;
+		if (r < 0)
+			fuse_session_unmount(fusefs->session);
+		return r;
+	}
 	int r = errno > 0 ? -errno : -EIO;
 	errmsg_set(reterr_why,
 		   "cannot mount on '%s': %s; check that fusermount3 is"
@@ -209,8 +223,10 @@ int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
 		 struct errmsg *reterr_why)
 {
 	struct fusefs *fusefs = calloc(1, sizeof(*fusefs));
-	if (fusefs == NULL)
+	if (fusefs == NULL) {
+		errmsg_set(reterr_why, "not enough memory to mount");
 		return -ENOMEM;
+	}
 	pthread_mutex_init(&fusefs->late_lock, NULL);
 	fusefs->signal_fd = -1;
 	umask(0); /* the kernel has applied the program's own */
@@ -223,10 +239,11 @@ int fusefs_mount(const struct fusefs_config *config, struct fusefs **ret_fusefs,
 	if (r == 0)
 		r = mount_session(fusefs, reterr_why);
 	if (r < 0) {
+		if (r == -ENOMEM)
+			errmsg_set(reterr_why, "not enough memory to mount");
 		fusefs_free(fusefs);
 		return r;
 	}
-	fusefs->mounted = true;
 	if (config->debug)
 		fuse_set_log_func(NULL); /* from here on to stderr */
 	*ret_fusefs = fusefs;

@@ -19,6 +19,8 @@
 /* So many requests in a row with another waiting are more than one client. */
 #define STREAK_PARALLEL 3
 
+#define MEMORY_RETRY_MS 10
+
 struct loop {
 	struct fuse_session *session;
 	int ended_fd;
@@ -91,6 +93,22 @@ static bool is_parallel(struct loop *loop)
 	return loop->streak == STREAK_PARALLEL;
 }
 
+/* libfuse had no memory for this thread's buffer. One that has a buffer shall
+ * lead; if all are busy, memory is waited for. */
+static void wait_for_memory(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	bool other = loop->idle > 0;
+	if (other) {
+		loop->led = false;
+		leads = false;
+		pthread_cond_signal(&loop->lead);
+	}
+	pthread_mutex_unlock(&loop->lock);
+	if (!other)
+		poll(NULL, 0, MEMORY_RETRY_MS);
+}
+
 /* As the leader, serves until somebody else leads; false when the mount is
  * gone or the loop stops. */
 static bool lead(struct loop *loop, struct fuse_buf *buffer)
@@ -101,6 +119,10 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 			return false;
 		if (n == -EINTR || n == -EAGAIN || n == -ENOENT)
 			continue; /* ENOENT: the request was interrupted */
+		if (n == -ENOMEM) {
+			wait_for_memory(loop);
+			continue;
+		}
 		if (n <= 0)
 			return false;
 		wire_note(buffer);
@@ -141,8 +163,9 @@ int loop_new(struct fuse_session *session, struct loop **ret_loop)
 	loop->session = session;
 	loop->ended_fd = eventfd(0, EFD_CLOEXEC);
 	if (loop->ended_fd < 0) {
+		int r = -errno;
 		free(loop);
-		return -errno;
+		return r;
 	}
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->lead, NULL);

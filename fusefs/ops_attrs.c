@@ -79,10 +79,10 @@ static int change(struct fusefs *fusefs, struct inode *inode,
 	struct stat st;
 	int r = -ops_fill_attr(fusefs, inode, &st);
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
-		r = data_truncate(fusefs->volume, inode, attr->st_size);
-	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   wire_clears_set_id());
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
+		r = data_truncate(fusefs->volume, inode, attr->st_size);
 	int set = translate(attr, to_set, &st);
 	if (r == 0 && set != 0)
 		r = attrs_set(fusefs->volume, inode, set, &st);

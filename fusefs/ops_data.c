@@ -99,10 +99,14 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 			struct fuse_file_info *fi)
 {
 	struct inode *inode = ops_handle_of(fi)->inode;
-	int r = data_write(fusefs->volume, inode, write);
-	if (r == 0 && (wire_clears_set_id() || inode->has_capability))
+	int r = 0;
+	/* First, as other file systems do it: a write that failed in the end may
+	 * have taken the privileges, but none goes through and leaves them. */
+	if (wire_clears_set_id() || inode->has_capability)
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   wire_clears_set_id());
+	if (r == 0)
+		r = data_write(fusefs->volume, inode, write);
 	if (r < 0 || fi->writepage)
 		return r;
 	const struct commit_range range = {

@@ -17,12 +17,10 @@
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 
-static struct ops_handle *new_handle(struct fusefs *fusefs, struct inode *inode,
-				     int flags)
+/* The rest of a new handle; it cannot fail. */
+static void open_handle(struct fusefs *fusefs, struct ops_handle *handle,
+			struct inode *inode, int flags)
 {
-	struct ops_handle *handle = calloc(1, sizeof(*handle));
-	if (handle == NULL)
-		return NULL;
 	handle->inode = inode;
 	handle->flags = flags;
 	handle->incarnation = fusefs->volume->incarnation;
@@ -35,6 +33,14 @@ static struct ops_handle *new_handle(struct fusefs *fusefs, struct inode *inode,
 		fusefs->volume->open_count++;
 	}
 	pthread_mutex_unlock(&fusefs->volume->lock);
+}
+
+static struct ops_handle *new_handle(struct fusefs *fusefs, struct inode *inode,
+				     int flags)
+{
+	struct ops_handle *handle = calloc(1, sizeof(*handle));
+	if (handle != NULL)
+		open_handle(fusefs, handle, inode, flags);
 	return handle;
 }
 
@@ -62,26 +68,36 @@ static void describe(const struct fusefs *fusefs, struct ops_handle *handle,
 		fi->keep_cache = 1; /* nobody else writes */
 }
 
+/* What opening does to the file: last of all, for it cannot be undone. */
+static int cut_off(struct fusefs *fusefs, struct inode *inode)
+{
+	int r = attrs_clear_privileges(fusefs->volume, inode,
+				       wire_clears_set_id());
+	return r < 0 ? r : data_truncate(fusefs->volume, inode, 0);
+}
+
+/* Takes the handle over, also if it fails. */
 static int open_inode(struct fusefs *fusefs, struct inode *inode,
-		      struct fuse_file_info *fi)
+		      struct ops_handle *handle, struct fuse_file_info *fi)
 {
 	int r = -ops_check_inode(inode);
-	if (r == 0 && fi->flags & O_TRUNC)
-		r = data_truncate(fusefs->volume, inode, 0);
-	if (r == 0 && fi->flags & O_TRUNC)
-		r = attrs_clear_privileges(fusefs->volume, inode,
-					   wire_clears_set_id());
-	if (r < 0)
+	if (r == 0 && handle == NULL)
+		r = -ENOMEM;
+	if (r < 0) {
+		free(handle);
 		return r;
-	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
-		r = data_learn_blocks(fusefs->volume, inode);
-		if (r < 0)
-			return r;
-		attrs_learn_capability(fusefs->volume, inode);
 	}
-	struct ops_handle *handle = new_handle(fusefs, inode, fi->flags);
-	if (handle == NULL)
-		return -ENOMEM;
+	open_handle(fusefs, handle, inode, fi->flags);
+	if (r == 0 && (fi->flags & O_ACCMODE) != O_RDONLY)
+		r = data_learn_blocks(fusefs->volume, inode);
+	if (r == 0 && (fi->flags & O_ACCMODE) != O_RDONLY)
+		attrs_learn_capability(fusefs->volume, inode);
+	if (r == 0 && fi->flags & O_TRUNC)
+		r = cut_off(fusefs, inode);
+	if (r < 0) {
+		free_handle(fusefs, handle);
+		return r;
+	}
 	describe(fusefs, handle, fi);
 	return 0;
 }
@@ -94,7 +110,8 @@ void ops_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 		ops_leave(fusefs);
 		return;
 	}
-	int r = open_inode(fusefs, ops_inode(fusefs, nodeid), fi);
+	int r = open_inode(fusefs, ops_inode(fusefs, nodeid),
+			   calloc(1, sizeof(struct ops_handle)), fi);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
@@ -103,7 +120,8 @@ void ops_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 }
 
 static void reply_create(fuse_req_t req, struct fusefs *fusefs,
-			 struct inode *inode, struct fuse_file_info *fi)
+			 struct inode *inode, struct ops_handle *handle,
+			 struct fuse_file_info *fi)
 {
 	struct fuse_entry_param entry = {
 		.ino = inode_nodeid(fusefs->volume, inode),
@@ -112,7 +130,9 @@ static void reply_create(fuse_req_t req, struct fusefs *fusefs,
 	};
 	int r = -ops_fill_attr(fusefs, inode, &entry.attr);
 	if (r == 0)
-		r = open_inode(fusefs, inode, fi);
+		r = open_inode(fusefs, inode, handle, fi);
+	else
+		free(handle);
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		names_forget(fusefs->volume, inode, 1);
@@ -136,15 +156,22 @@ void ops_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 		.umask = context->umask,
 	};
 	struct inode *inode;
-	int r = -EPERM;
-	if (!ops_is_control(parent))
+	/* All memory first: a file that was made and cannot be opened would
+	 * stay. */
+	struct ops_handle *handle = calloc(1, sizeof(*handle));
+	int r = handle == NULL ? -ENOMEM : 0;
+	if (r == 0 && ops_is_control(parent))
+		r = -EPERM;
+	if (r == 0)
 		r = names_create_unnamed(fusefs->volume,
 					 ops_inode(fusefs, parent), &what,
 					 &inode);
-	if (r == 0)
-		reply_create(req, fusefs, inode, fi);
-	else
+	if (r == 0) {
+		reply_create(req, fusefs, inode, handle, fi);
+	} else {
+		free(handle);
 		fuse_reply_err(req, -r);
+	}
 	ops_leave(fusefs);
 }
 
@@ -180,9 +207,12 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.umask = context->umask,
 	};
 	struct inode *inode;
-	int r = -EPERM;
-	if (!ops_is_control(parent) &&
-	    ops_control_find(fusefs, parent, name) == 0)
+	struct ops_handle *handle = calloc(1, sizeof(*handle));
+	int r = handle == NULL ? -ENOMEM : 0;
+	if (r == 0 && (ops_is_control(parent) ||
+		       ops_control_find(fusefs, parent, name) != 0))
+		r = -EPERM;
+	if (r == 0)
 		r = names_create(fusefs->volume, ops_inode(fusefs, parent),
 				 name, &what, &inode);
 	if (r == 0)
@@ -191,10 +221,12 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (r == -EEXIST && !(fi->flags & O_EXCL))
 		r = lookup_regular(fusefs->volume, ops_inode(fusefs, parent),
 				   name, &inode);
-	if (r == 0)
-		reply_create(req, fusefs, inode, fi);
-	else
+	if (r == 0) {
+		reply_create(req, fusefs, inode, handle, fi);
+	} else {
+		free(handle);
 		fuse_reply_err(req, -r);
+	}
 	ops_leave(fusefs);
 }
 
