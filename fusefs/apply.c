@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "fusefs/access.h"
+#include "fusefs/adopt.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
@@ -76,7 +77,9 @@ static int apply_unlink(struct volume *volume, struct record *record,
 		return 0; /* it never arrived, so nothing is left to remove */
 	if (record->from->durable != record->inode)
 		return lost(ret_why, "the name means an older file");
-	int r = store_unlink_locked(volume, record->from);
+	int r = adopt_orphan_locked(volume, record->from);
+	if (r == 0)
+		r = store_unlink_locked(volume, record->from);
 	if (r == -ENOTEMPTY)
 		return lost(ret_why, "removals inside it were dropped");
 	return r;
@@ -93,7 +96,12 @@ static int apply_rename(struct volume *volume, struct record *record,
 	if (record->to->durable != record->replaced &&
 	    (exchange || record->to->durable != NULL))
 		return lost(ret_why, "the target is an older file");
-	int r = store_rename_locked(volume, record->from, record->to, exchange);
+	int r = 0;
+	if (record->to->durable != NULL && !exchange)
+		r = adopt_orphan_locked(volume, record->to);
+	if (r == 0)
+		r = store_rename_locked(volume, record->from, record->to,
+					exchange);
 	if (r == -ENOTEMPTY)
 		return lost(ret_why, "removals inside the target were dropped");
 	if (r == -EINVAL)

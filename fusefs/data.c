@@ -99,14 +99,15 @@ int data_enter(struct volume *volume, struct inode *inode, int *ret_fd)
 		*ret_fd = -1;
 		if (stored) {
 			int r = store_get_fd(volume, inode, false, ret_fd);
-			if (r < 0)
+			if (r < 0 && inode->in_store)
 				return r;
 		}
 		slimlock_read(&inode->lock);
-		/* A commit may have moved everything there meanwhile. */
-		if (stored || !inode->in_store)
+		/* A commit may have moved everything there meanwhile, or
+		 * everything away. */
+		if (stored == inode->in_store)
 			return 0;
-		slimlock_unlock(&inode->lock);
+		data_leave(volume, inode, *ret_fd);
 	}
 }
 

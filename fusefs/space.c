@@ -255,10 +255,11 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 				  .mode = mode,
 				  .offset = offset,
 				  .end = offset + length};
-	/* A file that enters the store after this had no content there. */
+	/* A file that enters the store after this had no content there, and one
+	 * that leaves it takes its content along. */
 	if (inode->in_store)
 		r = store_get_fd(volume, inode, false, &request.fd);
-	if (r < 0)
+	if (r < 0 && inode->in_store)
 		return r;
 	struct commit_range pages = pages_of(&request);
 	if (mode & MODE_ZEROES)

@@ -3,7 +3,9 @@
  * The descriptor cache holds at most `limit` descriptors, of directories and of
  * files, in order of last use; whoever needs one more closes the oldest that
  * nobody is using. A file without a durable name (unlinked, still open) is only
- * reachable through its descriptor, which is therefore never closed.
+ * reachable through its descriptor, which is therefore never closed: an orphan.
+ * Those are kept apart, and beyond a share of the cache their files are adopted
+ * instead (adopt.h).
  */
 #include "fusefs/store.h"
 
@@ -26,6 +28,7 @@
 
 #define FDS_MIN 16
 #define FDS_MAX 4096
+#define ORPHANS_SHARE 4 /* of the cache, at most */
 /* Of a user in more groups, the others are unknown. */
 #define GROUPS_MAX 1024
 
@@ -36,6 +39,7 @@ struct store_fd {
 	int fd;
 	uint32_t users;
 	bool writable;
+	bool orphan;
 };
 
 struct store {
@@ -49,8 +53,9 @@ struct store {
 	int group_count;
 	pthread_mutex_t lock; /* guards the cache, and inode->stored_fd */
 	struct list fds;      /* struct store_fd, oldest use first */
-	struct list orphans;  /* those found to be the last way to a file */
-	size_t fd_count;
+	struct list orphans;  /* those that are the last way to a file */
+	size_t fd_count;      /* of both */
+	size_t orphan_count;
 	size_t fd_limit;
 };
 
@@ -190,6 +195,8 @@ int store_fd_of(const struct inode *inode)
 
 static void drop_fd(struct store *store, struct inode *inode)
 {
+	if (inode->stored_fd->orphan)
+		store->orphan_count--;
 	list_remove(&inode->stored_fd->link);
 	close(inode->stored_fd->fd);
 	free(inode->stored_fd);
@@ -197,8 +204,7 @@ static void drop_fd(struct store *store, struct inode *inode)
 	store->fd_count--;
 }
 
-/* Closes the oldest descriptor that is not in use and not the last way to its
- * file, if there are too many. Called with the volume's lock, which is what a
+/* Closes the oldest descriptor that is not in use, if there are too many. Called with the volume's lock, which is what a
  * user of a directory's descriptor holds; keep is spared. */
 static void evict_fd(struct store *store, const struct inode *keep)
 {
@@ -206,12 +212,6 @@ static void evict_fd(struct store *store, const struct inode *keep)
 		return;
 	list_for_each(node, following, &store->fds) {
 		struct store_fd *fd = list_entry(node, struct store_fd, link);
-		if (list_empty(&fd->inode->durable)) {
-			/* Not looked at again each time. */
-			list_remove(&fd->link);
-			list_append(&store->orphans, &fd->link);
-			continue;
-		}
 		if (fd->inode == keep || fd->users > 0)
 			continue;
 		drop_fd(store, fd->inode);
@@ -252,6 +252,8 @@ static int cache_fd(struct store *store, struct inode *inode, int fd,
 
 static void used_fd(struct store *store, struct inode *inode)
 {
+	if (inode->stored_fd->orphan)
+		return;
 	list_remove(&inode->stored_fd->link);
 	list_append(&store->fds, &inode->stored_fd->link);
 }
@@ -262,6 +264,51 @@ void store_keep_fd(struct store *store, struct inode *inode, int fd)
 	assert(inode->stored_fd == NULL);
 	/* Without memory it is opened again by its name. */
 	(void)cache_fd(store, inode, fd, true);
+	pthread_mutex_unlock(&store->lock);
+}
+
+void store_keep_orphan(struct store *store, struct inode *inode)
+{
+	pthread_mutex_lock(&store->lock);
+	struct store_fd *fd = inode->stored_fd;
+	if (fd != NULL && !fd->orphan) {
+		list_remove(&fd->link);
+		list_append(&store->orphans, &fd->link);
+		fd->orphan = true;
+		store->orphan_count++;
+	}
+	pthread_mutex_unlock(&store->lock);
+}
+
+/* Some may have a name again: another link that was looked up since. */
+static void release_orphans(struct store *store)
+{
+	list_for_each(node, following, &store->orphans) {
+		struct store_fd *fd = list_entry(node, struct store_fd, link);
+		if (list_empty(&fd->inode->durable))
+			continue;
+		fd->orphan = false;
+		store->orphan_count--;
+		used_fd(store, fd->inode);
+	}
+}
+
+bool store_has_many_orphans_locked(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	size_t limit = store->fd_limit / ORPHANS_SHARE;
+	if (store->orphan_count >= limit)
+		release_orphans(store);
+	bool many = store->orphan_count >= limit;
+	pthread_mutex_unlock(&store->lock);
+	return many;
+}
+
+void store_part_fd(struct store *store, struct inode *inode)
+{
+	pthread_mutex_lock(&store->lock);
+	if (inode->stored_fd != NULL && inode->stored_fd->users == 0)
+		drop_fd(store, inode);
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -499,7 +546,8 @@ int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
 void store_put_fd(struct store *store, struct inode *inode)
 {
 	pthread_mutex_lock(&store->lock);
-	inode->stored_fd->users--;
+	if (--inode->stored_fd->users == 0 && !inode->in_store)
+		drop_fd(store, inode);
 	pthread_mutex_unlock(&store->lock);
 }
 

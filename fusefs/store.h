@@ -95,6 +95,8 @@ int store_create_locked(struct volume *volume, struct dentry *to,
 			const struct record_attributes *attributes);
 int store_link_locked(struct volume *volume, struct dentry *to,
 		      struct inode *inode);
+/* What loses its last name here was kept or adopted before (adopt.h), or nobody
+ * needs it. */
 int store_unlink_locked(struct volume *volume, struct dentry *from);
 int store_rename_locked(struct volume *volume, struct dentry *from,
 			struct dentry *to, bool exchange);
@@ -111,6 +113,12 @@ void store_put_fd(struct store *store, struct inode *inode);
 int store_fd_of(const struct inode *inode);
 /* Gives an open, writable descriptor of a stored file to the cache. */
 void store_keep_fd(struct store *store, struct inode *inode, int fd);
+/* The file has no name in the store any more: its descriptor is kept, or it has
+ * left the store and needs none, once nobody uses it. */
+void store_keep_orphan(struct store *store, struct inode *inode);
+void store_part_fd(struct store *store, struct inode *inode);
+/* Whether one more descriptor should not be kept that way. */
+bool store_has_many_orphans_locked(struct store *store);
 /* The inode is freed: its descriptor is closed. */
 void store_forget_fd(struct store *store, struct inode *inode);
 

@@ -183,41 +183,27 @@ int store_link_locked(struct volume *volume, struct dentry *to,
 	return 0;
 }
 
-/* The name is about to stop meaning the inode: what programs still use of it
- * must stay reachable through a descriptor. */
-static int keep_orphan(struct volume *volume, struct dentry *dentry)
-{
-	struct inode *inode = dentry->durable;
-	bool last = inode->durable.next == &dentry->durable_link &&
-		    dentry->durable_link.next == &inode->durable;
-	if (!last || !inode_is_regular(inode) || inode->dead ||
-	    (inode->nlookup == 0 && inode->open_count == 0 &&
-	     inode->nlink == 0))
-		return 0;
-	int fd;
-	int r = store_get_fd_locked(volume, inode, false, &fd);
-	if (r == 0)
-		store_put_fd(volume->store, inode);
-	return r;
-}
-
 static void lose_name(struct volume *volume, struct dentry *dentry)
 {
 	struct inode *inode = dentry->durable;
 	dentry_set_durable_locked(dentry, NULL);
 	changed(dentry);
+	if (!list_empty(&inode->durable))
+		return;
 	/* With a descriptor it is still there, only without a name. */
-	if (list_empty(&inode->durable) && inode->stored_fd == NULL)
-		inode_leave_store_locked(volume, inode);
+	if (inode->stored_fd != NULL && !inode->adopted) {
+		store_keep_orphan(volume->store, inode);
+		return;
+	}
+	inode->adopted = false;
+	inode_leave_store_locked(volume, inode);
+	store_part_fd(volume->store, inode);
 }
 
 int store_unlink_locked(struct volume *volume, struct dentry *from)
 {
-	int r = keep_orphan(volume, from);
-	if (r < 0)
-		return r;
 	cleanup_visit struct store_visit visit = {0};
-	r = visit_of(volume, from, &visit);
+	int r = visit_of(volume, from, &visit);
 	if (r < 0)
 		return r;
 	bool directory = inode_is_directory(from->durable);
@@ -234,14 +220,9 @@ int store_rename_locked(struct volume *volume, struct dentry *from,
 {
 	struct inode *moved = from->durable;
 	struct inode *replaced = to->durable;
-	int r = 0;
-	if (replaced != NULL && !exchange)
-		r = keep_orphan(volume, to);
-	if (r < 0)
-		return r;
 	cleanup_visit struct store_visit from_visit = {0};
 	cleanup_visit struct store_visit to_visit = {0};
-	r = visit_of(volume, from, &from_visit);
+	int r = visit_of(volume, from, &from_visit);
 	if (r == 0)
 		r = visit_of(volume, to, &to_visit);
 	if (r < 0)

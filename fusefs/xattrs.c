@@ -341,6 +341,49 @@ void xattrs_settle(struct inode *inode, const char *name)
 	}
 }
 
+static int adopt_one(struct volume *volume, struct inode *inode,
+		     const char *name)
+{
+	ssize_t n = store_get_xattr_locked(volume, inode, name, NULL, 0);
+	if (n == -ENODATA || n == -EOPNOTSUPP)
+		return 0;
+	cleanup_free char *value = n < 0 ? NULL : malloc((size_t)n + 1);
+	if (n >= 0 && value == NULL)
+		n = -ENOMEM;
+	if (n > 0)
+		n = store_get_xattr_locked(volume, inode, name, value,
+					   (size_t)n);
+	if (n < 0)
+		return (int)n;
+	slimlock_write(&inode->lock);
+	struct entry *entry = find_or_add(inode, name);
+	if (entry != NULL) {
+		entry->value = steal(value);
+		entry->size = (size_t)n;
+		entry->pending = 1; /* no record ever settles it */
+	}
+	slimlock_unlock(&inode->lock);
+	return entry == NULL ? -ENOMEM : 0;
+}
+
+int xattrs_adopt_locked(struct volume *volume, struct inode *inode)
+{
+	cleanup_free char *stored = malloc(LIST_BYTES_MAX);
+	if (stored == NULL)
+		return -ENOMEM;
+	ssize_t n =
+		store_list_xattr_locked(volume, inode, stored, LIST_BYTES_MAX);
+	if (n == -EOPNOTSUPP)
+		return 0;
+	int r = n < 0 ? (int)n : 0;
+	for (ssize_t at = 0; at < n && r == 0;
+	     at += (ssize_t)strlen(stored + at) + 1)
+		if (find(inode, stored + at) == NULL &&
+		    is_shown(volume, stored + at))
+			r = adopt_one(volume, inode, stored + at);
+	return r;
+}
+
 int xattrs_record_all(struct volume *volume, struct inode *inode)
 {
 	if (inode->xattrs == NULL)

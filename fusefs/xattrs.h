@@ -41,6 +41,9 @@ int xattrs_put(struct inode *inode, const char *name, void *value, size_t size);
 /* The first record of the inode tells of it, and no other one. */
 void xattrs_begin(struct inode *inode, const char *name);
 
+/* The store's are kept with the inode, which is about to leave the store. */
+int xattrs_adopt_locked(struct volume *volume, struct inode *inode);
+
 /* Records for all that an inode without any has, but for what access.c does: a
  * temporary file that gets its first name. */
 int xattrs_record_all(struct volume *volume, struct inode *inode);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the live image shows already is left out; only the rest is copied to the
+ * scratch file, and then shown from there. The bytes are the same, so nobody
+ * sees a difference, whether the name goes afterwards or not.
+ */
+#include "fusefs/adopt.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "fusefs/data.h"
+#include "fusefs/dentry.h"
+#include "fusefs/extents.h"
+#include "fusefs/inode.h"
+#include "fusefs/scratch.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
+
+#define COPY_BYTES ((size_t)256 << 10)
+
+/* A copy on its way. */
+struct copy {
+	struct volume *volume;
+	struct inode *inode;
+	int fd;
+	char *buffer; /* COPY_BYTES */
+	struct extents *extents;
+};
+
+/* The next bytes in [from, end) that the live image takes from the store. Only a
+ * commit makes them more, so the lock need not be kept. */
+static bool next_gap(struct inode *inode, int64_t from, int64_t end,
+		     int64_t *ret_from, int64_t *ret_to)
+{
+	slimlock_read(&inode->lock);
+	const struct extent *extent = extents_at(inode->extents, from);
+	while (extent != NULL && extent->offset_bytes <= from) {
+		from = extents_end(extent);
+		extent = extents_next(extent);
+	}
+	*ret_from = from;
+	*ret_to = end;
+	if (extent != NULL && extent->offset_bytes < end)
+		*ret_to = extent->offset_bytes;
+	slimlock_unlock(&inode->lock);
+	return from < end;
+}
+
+static int copy_bytes(struct copy *copy, int64_t from, int64_t to)
+{
+	struct scratch *scratch = copy->volume->scratch;
+	while (from < to) {
+		struct extent_what what = {.state = EXTENT_PUSHED};
+		size_t had = COPY_BYTES;
+		if ((int64_t)had > to - from)
+			had = (size_t)(to - from);
+		int r = scratch_alloc(scratch, had, &what.source, &had);
+		if (r < 0)
+			return r;
+		ssize_t n = store_read(copy->fd, copy->buffer, had, from);
+		r = n < 0 ? (int)n : (size_t)n < had ? -EIO : 0;
+		if (r == 0)
+			r = scratch_write(scratch, what.source, copy->buffer,
+					  had);
+		if (r == 0)
+			r = extents_put(copy->extents, from, (int64_t)had,
+					&what);
+		if (r < 0) {
+			scratch_drop(scratch, what.source, had);
+			return r;
+		}
+		from += (int64_t)had;
+	}
+	return 0;
+}
+
+/* Copies what the store has in [from, to), without its holes. */
+static int copy_gap(struct copy *copy, int64_t from, int64_t to)
+{
+	while (from < to) {
+		int64_t data = store_seek(copy->fd, from, false);
+		if (data == -ENXIO || data >= to)
+			return 0;
+		if (data < 0)
+			return (int)data;
+		int64_t hole = store_seek(copy->fd, data, true);
+		if (hole < 0)
+			return (int)hole;
+		if (hole > to)
+			hole = to;
+		int r = copy_bytes(copy, data, hole);
+		if (r < 0)
+			return r;
+		from = hole;
+	}
+	return 0;
+}
+
+static int copy_store(struct copy *copy, int64_t size)
+{
+	int64_t from = 0;
+	int64_t to = 0;
+	int r = 0;
+	while (r == 0 && next_gap(copy->inode, to, size, &from, &to))
+		r = copy_gap(copy, from, to);
+	return r;
+}
+
+/* Shows a part of the copy wherever nothing newer is shown. */
+static int show(struct copy *copy, const struct extent *part)
+{
+	struct inode *inode = copy->inode;
+	int64_t end = extents_end(part);
+	int64_t from = part->offset_bytes;
+	while (from < end) {
+		const struct extent *extent = extents_at(inode->extents, from);
+		if (extent != NULL && extent->offset_bytes <= from) {
+			from = extents_end(extent);
+			continue;
+		}
+		int64_t to = end;
+		if (extent != NULL && extent->offset_bytes < end)
+			to = extent->offset_bytes;
+		struct extent_what what = {
+			.source = part->source +
+				  (uint64_t)(from - part->offset_bytes),
+			.state = EXTENT_PUSHED,
+		};
+		scratch_hold(copy->volume->scratch, what.source,
+			     (uint64_t)(to - from));
+		int r = extents_put(inode->extents, from, to - from, &what);
+		if (r < 0) {
+			scratch_drop(copy->volume->scratch, what.source,
+				     (uint64_t)(to - from));
+			return r;
+		}
+		from = to;
+	}
+	return 0;
+}
+
+static int show_all(struct copy *copy)
+{
+	if (copy->extents->count == 0)
+		return 0;
+	struct inode *inode = copy->inode;
+	slimlock_write(&inode->lock);
+	int r = data_extents(copy->volume, inode) == NULL ? -ENOMEM : 0;
+	for (const struct extent *part = extents_at(copy->extents, 0);
+	     part != NULL && r == 0; part = extents_next(part))
+		r = show(copy, part);
+	data_trim(copy->volume, inode);
+	slimlock_unlock(&inode->lock);
+	return r;
+}
+
+static int adopt_data(struct volume *volume, struct inode *inode, int fd)
+{
+	cleanup_free char *buffer = malloc(COPY_BYTES);
+	struct copy copy = {
+		.volume = volume, .inode = inode, .fd = fd, .buffer = buffer};
+	struct stat st;
+	int r = store_file_stat(fd, &st);
+	if (r < 0)
+		return r;
+	copy.extents = extents_new(volume->scratch);
+	if (buffer == NULL || copy.extents == NULL)
+		r = -ENOMEM;
+	if (r == 0)
+		r = copy_store(&copy, st.st_size);
+	if (r == 0)
+		r = show_all(&copy);
+	extents_free(copy.extents);
+	return r;
+}
+
+static int adopt_regular_locked(struct volume *volume, struct inode *inode,
+				int fd)
+{
+	int r = xattrs_adopt_locked(volume, inode);
+	if (r < 0)
+		return r;
+	inode_pin(inode);
+	pthread_mutex_unlock(&volume->lock);
+	r = adopt_data(volume, inode, fd);
+	pthread_mutex_lock(&volume->lock);
+	inode->adopted = r == 0;
+	inode->pins--; /* still used: the caller has seen to that */
+	return r;
+}
+
+/* Another name that is not in memory may lead to the file: then it must stay the
+ * one that the store has. */
+static bool is_last_link(int fd)
+{
+	struct stat st;
+	return store_file_stat(fd, &st) == 0 && st.st_nlink == 1;
+}
+
+static int keep_regular_locked(struct volume *volume, struct inode *inode)
+{
+	int fd;
+	int r = store_get_fd_locked(volume, inode, false, &fd);
+	if (r < 0)
+		return r;
+	/* Without room in the scratch file a descriptor more is tried. */
+	if (store_has_many_orphans_locked(volume->store) && is_last_link(fd) &&
+	    adopt_regular_locked(volume, inode, fd) < 0)
+		inode->adopted = false;
+	store_put_fd(volume->store, inode);
+	return 0;
+}
+
+int adopt_orphan_locked(struct volume *volume, struct dentry *dentry)
+{
+	struct inode *inode = dentry->durable;
+	bool last = inode->durable.next == &dentry->durable_link &&
+		    dentry->durable_link.next == &inode->durable;
+	if (!last || inode->dead ||
+	    (inode->nlookup == 0 && inode->open_count == 0 &&
+	     inode->nlink == 0))
+		return 0;
+	if (S_ISLNK(inode->type) && inode->target == NULL)
+		return store_readlink_locked(volume, dentry, &inode->target);
+	return inode_is_regular(inode) ? keep_regular_locked(volume, inode) : 0;
+}
