@@ -21,17 +21,23 @@
 
 #define MEMORY_RETRY_MS 10
 
+/* Waking another thread pays if requests take longer than that: the fewer CPUs
+ * there are, the more likely it only takes one from the clients. */
+#define SHORT_NS_OF_ONE_CPU 60000
+
 struct loop {
 	struct fuse_session *session;
 	int ended_fd;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t lead;  /* signalled when there is no leader */
 	bool led;
-	int streak; /* requests in a row behind which another was waiting */
 	_Atomic bool stopping;
 	int idle;
 	int count;
 	pthread_t threads[LOOP_THREADS_MAX];
+	int streak; /* requests in a row behind which another was waiting */
+	int64_t short_ns;
+	_Atomic int64_t mean_ns; /* how long requests took lately */
 };
 
 static _Thread_local bool leads; /* this thread is the leader */
@@ -79,14 +85,17 @@ static bool wait_for_lead(struct loop *loop)
 	return go;
 }
 
-/* Whether there is work for two. A lone client leaves something behind a request
- * now and then, the RELEASE of its last file: handing over for that would cost
- * it more than the wait. Only the leader comes here. */
+/* Whether another thread should take the next request before this one is done. A
+ * lone client leaves something behind a request now and then, the RELEASE of
+ * its last file: handing over for that would cost it more than the wait. So it
+ * would cost several clients whose requests are short: one thread that never
+ * sleeps serves them faster than many that wake each other. Only the leader
+ * comes here. */
 static bool is_parallel(struct loop *loop)
 {
 	struct pollfd poll_fd = {.fd = fuse_session_fd(loop->session),
 				 .events = POLLIN};
-	if (poll(&poll_fd, 1, 0) <= 0)
+	if (loop->mean_ns < loop->short_ns || poll(&poll_fd, 1, 0) <= 0)
 		loop->streak = 0;
 	else if (loop->streak < STREAK_PARALLEL)
 		loop->streak++;
@@ -109,6 +118,13 @@ static void wait_for_memory(struct loop *loop)
 		poll(NULL, 0, MEMORY_RETRY_MS);
 }
 
+/* Two threads may do this at once, and one be lost: it is an estimate. */
+static void note_duration(struct loop *loop)
+{
+	int64_t mean_ns = loop->mean_ns;
+	loop->mean_ns = mean_ns + (wire_duration_ns() - mean_ns) / 8;
+}
+
 /* As the leader, serves until somebody else leads; false when the mount is
  * gone or the loop stops. */
 static bool lead(struct loop *loop, struct fuse_buf *buffer)
@@ -129,6 +145,7 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 		if (!wire_is_ordered() && is_parallel(loop))
 			offer_lead(loop);
 		fuse_session_process_buf(loop->session, buffer);
+		note_duration(loop);
 	}
 	return true;
 }
@@ -161,6 +178,7 @@ int loop_new(struct fuse_session *session, struct loop **ret_loop)
 	if (loop == NULL)
 		return -ENOMEM;
 	loop->session = session;
+	loop->short_ns = SHORT_NS_OF_ONE_CPU / sysconf(_SC_NPROCESSORS_ONLN);
 	loop->ended_fd = eventfd(0, EFD_CLOEXEC);
 	if (loop->ended_fd < 0) {
 		int r = -errno;

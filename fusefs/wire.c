@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Newer than the kernel headers of Debian 12; the protocol never changes a
@@ -25,7 +26,16 @@ static _Thread_local struct {
 	bool tmpfile;
 	bool clears_set_id;
 	uint32_t init_adds; /* INIT, and the kernel offers these */
+	int64_t begin_ns;
+	int64_t reply_ns;
 } current;
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
 
 static ssize_t wire_read(int fd, void *buffer, size_t size, void *user)
 {
@@ -36,6 +46,7 @@ static ssize_t wire_read(int fd, void *buffer, size_t size, void *user)
 static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *user)
 {
 	(void)user;
+	current.reply_ns = now_ns();
 	if (current.init_adds == 0 || count < 2 ||
 	    iov[1].iov_len < offsetof(struct fuse_init_out, unused))
 		return writev(fd, iov, count);
@@ -117,6 +128,8 @@ static void shorten(struct fuse_buf *buffer)
 void wire_note(struct fuse_buf *buffer)
 {
 	struct fuse_in_header *header = buffer->mem;
+	current.begin_ns = now_ns();
+	current.reply_ns = current.begin_ns;
 	current.clears_set_id = clears_set_id(buffer, header->opcode);
 	current.ordered = header->opcode == FUSE_RELEASE;
 	current.init_adds = 0;
@@ -151,4 +164,9 @@ bool wire_is_tmpfile(void)
 bool wire_clears_set_id(void)
 {
 	return current.clears_set_id;
+}
+
+int64_t wire_duration_ns(void)
+{
+	return current.reply_ns - current.begin_ns;
 }

@@ -15,6 +15,7 @@
 #define FLAKEY_FUSEFS_WIRE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct fuse_buf;
 struct fuse_session;
@@ -31,5 +32,8 @@ void wire_note(struct fuse_buf *buffer);
 bool wire_is_ordered(void);
 bool wire_is_tmpfile(void);
 bool wire_clears_set_id(void);
+/* How long it took up to its reply: telling the kernel wakes the client, which
+ * may run before we do. */
+int64_t wire_duration_ns(void);
 
 #endif
