@@ -182,6 +182,40 @@ static void note_seq(struct inode *inode, uint64_t seq)
 	inode->datasync_seq = seq;
 }
 
+/* All of a creation that can fail for want of memory. */
+static int prepare_create(struct volume *volume, struct inode *directory,
+			  const struct names_new *what,
+			  struct inode **ret_inode, struct record **ret_record)
+{
+	struct inode *inode = NULL;
+	int r = new_inode(volume, directory, what, &inode);
+	if (r < 0)
+		return r;
+	struct record *record = journal_record_new(RECORD_CREATE, inode);
+	r = record == NULL ? -ENOMEM : describe(inode, record);
+	if (r < 0) {
+		journal_record_discard(volume, record);
+		inode_release_locked(volume, inode);
+		return r;
+	}
+	*ret_inode = inode;
+	*ret_record = record;
+	return 0;
+}
+
+static void finish_create(struct volume *volume, struct dentry *dentry,
+			  struct record *record)
+{
+	struct inode *inode = record->inode;
+	record->to = dentry;
+	dentry_set_live_locked(dentry, inode);
+	note_seq(inode, journal_append(&volume->journal, record));
+	touch(volume, inode, INODE_CHANGE_CONTENT);
+	touch(volume, dentry->directory, INODE_CHANGE_CONTENT);
+	if (inode_is_directory(inode))
+		count_child(dentry->directory, 1);
+}
+
 static int create_locked(struct volume *volume, struct inode *directory,
 			 const char *name, const struct names_new *what,
 			 struct inode **ret_inode)
@@ -198,26 +232,19 @@ static int create_locked(struct volume *volume, struct inode *directory,
 	if (live_of(dentry) != NULL)
 		return -EEXIST;
 	struct inode *inode = NULL;
-	r = new_inode(volume, directory, what, &inode);
+	struct record *record = NULL;
+	r = prepare_create(volume, directory, what, &inode, &record);
 	if (r < 0)
 		return r;
-	struct record *record = journal_record_new(RECORD_CREATE, inode);
-	r = record == NULL ? -ENOMEM : describe(inode, record);
-	if (r == 0 && dentry == NULL)
+	if (dentry == NULL)
 		dentry = dentry_get_locked(volume, directory, name, NULL);
-	if (r < 0 || dentry == NULL) {
+	if (dentry == NULL) {
 		journal_record_discard(volume, record);
 		inode_release_locked(volume, inode);
 		return -ENOMEM;
 	}
-	record->to = dentry;
 	inode->nlookup = 1;
-	dentry_set_live_locked(dentry, inode);
-	note_seq(inode, journal_append(&volume->journal, record));
-	touch(volume, inode, INODE_CHANGE_CONTENT);
-	touch(volume, directory, INODE_CHANGE_CONTENT);
-	if (inode_is_directory(inode))
-		count_child(directory, 1);
+	finish_create(volume, dentry, record);
 	*ret_inode = inode;
 	return 0;
 }
@@ -237,6 +264,9 @@ int names_create_unnamed(struct volume *volume, struct inode *directory,
 {
 	pthread_mutex_lock(&volume->lock);
 	int r = check_changeable(volume, directory);
+	/* Of ext4: there is no name here that could be missing. */
+	if (r == -ENOENT)
+		r = -EPERM;
 	if (r == 0)
 		r = check_owner(volume, directory, what);
 	struct inode *inode = NULL;
@@ -560,8 +590,12 @@ static int rename_locked(struct volume *volume,
 		return r;
 	struct dentry *from;
 	struct dentry *to;
-	r = resolve_locked(volume, rename->from_directory, rename->from_name,
-			   &from);
+	if (rename->flags & RENAME_WHITEOUT)
+		r = check_owner(volume, rename->from_directory,
+				&rename->whiteout);
+	if (r == 0)
+		r = resolve_locked(volume, rename->from_directory,
+				   rename->from_name, &from);
 	if (r == 0)
 		r = resolve_locked(volume, rename->to_directory,
 				   rename->to_name, &to);
@@ -585,16 +619,31 @@ static int rename_locked(struct volume *volume,
 				       rename->to_name, NULL);
 	if (to == NULL)
 		return -ENOMEM;
+	struct inode *inode = NULL;
+	struct record *whiteout = NULL;
+	if (rename->flags & RENAME_WHITEOUT)
+		r = prepare_create(volume, rename->from_directory,
+				   &rename->whiteout, &inode, &whiteout);
 	/* Held over a failure in between: a name without meaning would stay. */
 	dentry_pend_locked(to);
-	r = move_locked(volume, rename, from, to, ret_pushed);
+	if (r == 0)
+		r = move_locked(volume, rename, from, to, ret_pushed);
+	if (r == 0 && whiteout != NULL) {
+		finish_create(volume, from, whiteout);
+	} else if (whiteout != NULL) {
+		journal_record_discard(volume, whiteout);
+		inode_release_locked(volume, inode);
+	}
 	dentry_settle_locked(volume, to);
 	return r;
 }
 
 int names_rename(struct volume *volume, const struct names_rename *rename)
 {
-	if (rename->flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	unsigned int known = RENAME_NOREPLACE | RENAME_EXCHANGE;
+	if (!(rename->flags & RENAME_EXCHANGE))
+		known |= RENAME_WHITEOUT;
+	if (rename->flags & ~known)
 		return -EINVAL;
 	struct inode *pushed = NULL;
 	pthread_mutex_lock(&volume->lock);

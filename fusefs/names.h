@@ -45,7 +45,8 @@ struct names_rename {
 	const char *from_name;
 	struct inode *to_directory;
 	const char *to_name;
-	unsigned int flags; /* of renameat2(2) */
+	unsigned int flags;	   /* of renameat2(2) */
+	struct names_new whiteout; /* what RENAME_WHITEOUT leaves behind */
 };
 int names_rename(struct volume *volume, const struct names_rename *rename);
 
