@@ -216,19 +216,32 @@ static void forget_blocks(struct inode *inode, const struct record *record)
 		written->tail_block = -1;
 }
 
-static int apply_data(struct volume *volume, struct record *record, int fd)
+static int apply_pieces_unlocked(struct volume *volume, struct record *record,
+				 int fd)
 {
 	struct inode *inode = record->inode;
-	if (record->kind == RECORD_SIZE)
-		return store_truncate(fd, record->size_bytes);
-	if (record->kind == RECORD_SPACE)
-		return store_space(fd, &record->space);
 	inode_pin(inode);
 	pthread_mutex_unlock(&volume->lock);
 	int r = apply_pieces(volume, fd, &record->pieces);
 	pthread_mutex_lock(&volume->lock);
 	inode_unpin_locked(volume, inode);
 	return r;
+}
+
+/* What the file may do with its content was decided when it was changed, and
+ * is in records of its own; the store's system decides again and must not. */
+static int apply_data(struct volume *volume, struct record *record, int fd)
+{
+	struct store_privileges privileges;
+	store_save_privileges(fd, &privileges);
+	int r;
+	if (record->kind == RECORD_SIZE)
+		r = store_truncate(fd, record->size_bytes);
+	else if (record->kind == RECORD_SPACE)
+		r = store_space(fd, &record->space);
+	else
+		r = apply_pieces_unlocked(volume, record, fd);
+	return r < 0 ? r : store_restore_privileges(fd, &privileges);
 }
 
 static int apply_content(struct volume *volume, struct record *record,

@@ -101,8 +101,9 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 	struct inode *inode = ops_handle_of(fi)->inode;
 	int r = 0;
 	/* First, as other file systems do it: a write that failed in the end may
-	 * have taken the privileges, but none goes through and leaves them. */
-	if (wire_clears_set_id() || inode->has_capability)
+	 * have taken the privileges, but none goes through and leaves them. A
+	 * page of a mapping takes none. */
+	if (!fi->writepage && (wire_clears_set_id() || inode->has_capability))
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   wire_clears_set_id());
 	if (r == 0)

@@ -156,6 +156,15 @@ ssize_t store_read(int fd, void *data, size_t size_bytes, int64_t offset_bytes);
 int store_truncate(int fd, int64_t size_bytes);
 int store_set_file_times(int fd, const struct timespec times[2]);
 int store_file_stat(int fd, struct stat *ret_st);
+/* The set-id bits and the file capability, which the kernel takes away when the
+ * content changes: kept by saving them before and restoring them after. */
+struct store_privileges {
+	mode_t mode; /* 0: nothing to keep */
+	ssize_t capability_bytes;
+	char capability[64];
+};
+void store_save_privileges(int fd, struct store_privileges *ret_privileges);
+int store_restore_privileges(int fd, const struct store_privileges *privileges);
 /* fallocate(2); a mode that the store's file system lacks is done by other
  * means where zeros will do, or bytes can be moved. It may be called again after
  * an error: what was moved is noted in *space. */

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -11,6 +13,7 @@
 #include "fusefs/store.h"
 
 #define ZEROS_BYTES 65536
+#define CAPABILITY "security.capability"
 
 int store_write(int fd, const void *data, size_t size, int64_t offset)
 {
@@ -53,6 +56,34 @@ int store_truncate(int fd, int64_t size)
 int store_set_file_times(int fd, const struct timespec times[2])
 {
 	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+void store_save_privileges(int fd, struct store_privileges *ret_privileges)
+{
+	struct stat st;
+	ret_privileges->mode = 0;
+	if (fstat(fd, &st) == 0 && st.st_mode & (S_ISUID | S_ISGID))
+		ret_privileges->mode = st.st_mode & 07777;
+	/* Only root can have given any. */
+	ret_privileges->capability_bytes =
+		geteuid() != 0
+			? -1
+			: fgetxattr(fd, CAPABILITY, ret_privileges->capability,
+				    sizeof(ret_privileges->capability));
+}
+
+int store_restore_privileges(int fd, const struct store_privileges *privileges)
+{
+	struct stat st;
+	if (privileges->mode != 0 && fstat(fd, &st) == 0 &&
+	    (st.st_mode & 07777) != privileges->mode &&
+	    fchmod(fd, privileges->mode) < 0)
+		return -errno;
+	if (privileges->capability_bytes > 0 &&
+	    fsetxattr(fd, CAPABILITY, privileges->capability,
+		      (size_t)privileges->capability_bytes, 0) < 0)
+		return -errno;
+	return 0;
 }
 
 int store_file_stat(int fd, struct stat *ret_st)

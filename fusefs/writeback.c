@@ -120,12 +120,16 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	if (r < 0)
 		return r;
 	struct stat before;
+	struct store_privileges privileges;
+	store_save_privileges(fd, &privileges);
 	r = store_file_stat(fd, &before);
 	/* Removed from the store by somebody else: nothing would survive. */
 	if (r == 0 && before.st_nlink == 0 && has_durable_name(volume, inode))
 		r = -ESTALE;
 	if (r == 0)
 		r = apply_pieces(volume, fd, pieces);
+	if (r == 0)
+		r = store_restore_privileges(fd, &privileges);
 	struct stat after;
 	bool keep_times = !(writeback->times_follow && inode->times_dirty);
 	if (r == 0 && keep_times) {
