@@ -154,6 +154,17 @@ static struct record *record_of(struct volume *volume, struct inode *inode,
 	return record;
 }
 
+/* Whether it has that very value already: then ext4 changes no time either. */
+static bool has_value(struct volume *volume, struct inode *inode,
+		      const char *name, const void *value, size_t size)
+{
+	cleanup_free void *old = malloc(size + 1);
+	return old != NULL &&
+	       get_locked(volume, inode, name, old, size + 1) ==
+		       (ssize_t)size &&
+	       memcmp(old, value, size) == 0;
+}
+
 /* value is taken over on success; NULL removes. */
 static int change_locked(struct volume *volume, struct inode *inode,
 			 const char *name, void *value, size_t size)
@@ -213,9 +224,11 @@ int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
 		r = -EEXIST;
 	if (r == 0 && n == -ENODATA && flags & XATTR_REPLACE)
 		r = -ENODATA;
-	if (r == 0)
+	bool same = r == 0 && n == (ssize_t)size &&
+		    has_value(volume, inode, name, value, size);
+	if (r == 0 && !same)
 		r = change_locked(volume, inode, name, copy, size);
-	if (r == 0)
+	if (r == 0 && !same)
 		copy = NULL;
 	pthread_mutex_unlock(&volume->lock);
 	return r;
