@@ -73,11 +73,37 @@ static int translate(const struct stat *attr, int to_set, struct stat *ret_st)
 	return set;
 }
 
-static int change(struct fusefs *fusefs, struct inode *inode,
+/* By its permissions, if it is somebody else's. */
+static bool may_write(fuse_req_t req, const struct stat *st)
+{
+	gid_t groups[64];
+	int count = fuse_req_getgroups(req, 64, groups);
+	bool member = fuse_req_ctx(req)->gid == st->st_gid;
+	for (int i = 0; i < count && i < 64 && !member; i++)
+		member = groups[i] == st->st_gid;
+	return st->st_mode & (member ? S_IWGRP : S_IWOTH);
+}
+
+/* A request that sets nothing: the kernel sends it for chown(path, -1, -1), and
+ * before fallocate(2) and copy_file_range(2) change a file with set-id bits. We
+ * cannot tell which, so it is for the owner and for who may write. */
+static int give_up_privileges(fuse_req_t req, struct fusefs *fusefs,
+			      struct inode *inode, const struct stat *st)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+	if (uid != 0 && uid != st->st_uid && !may_write(req, st))
+		return 0;
+	int r = attrs_clear_privileges(fusefs->volume, inode, true);
+	return r < 0 ? r : attrs_set(fusefs->volume, inode, 0, st);
+}
+
+static int change(fuse_req_t req, struct fusefs *fusefs, struct inode *inode,
 		  const struct stat *attr, int to_set)
 {
 	struct stat st;
 	int r = -ops_fill_attr(fusefs, inode, &st);
+	if (r == 0 && to_set == 0)
+		return give_up_privileges(req, fusefs, inode, &st);
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   wire_clears_set_id());
@@ -103,7 +129,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr,
 	struct inode *inode = ops_inode(fusefs, nodeid);
 	int r = fi != NULL ? -ops_check_handle(fusefs, fi) : 0;
 	if (r == 0)
-		r = change(fusefs, inode, attr, to_set);
+		r = change(req, fusefs, inode, attr, to_set);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
