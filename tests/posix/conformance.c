@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conformance DIR [PREFIX]: plays every case in a directory of its own below
+ * DIR and prints a line for each: its name, a tab, and what it saw. It judges
+ * nothing; run it on two file systems and compare.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/posix/stage.h"
+#include "tests/posix/themes.h"
+
+int main(int argc, char **argv)
+{
+	static void (*const themes[])(void) = {
+		linking_theme,	making_theme, modes_theme,   opening_theme,
+		renaming_theme, times_theme,  unnamed_theme,
+	};
+	int r;
+
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: conformance DIR [PREFIX]\n");
+		return 2;
+	}
+	r = stage_open(argv[1], argc == 3 ? argv[2] : "");
+	if (r < 0) {
+		fprintf(stderr, "conformance: cannot use '%s': %s\n", argv[1],
+			strerror(-r));
+		return 1;
+	}
+	for (size_t i = 0; i < sizeof(themes) / sizeof(themes[0]); i++)
+		themes[i]();
+	return 0;
+}

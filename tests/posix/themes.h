@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The themes of the conformance suite: X_theme() is in X.c and plays its
+ * cases. */
+#ifndef FLAKEY_TESTS_POSIX_THEMES_H
+#define FLAKEY_TESTS_POSIX_THEMES_H
+
+void linking_theme(void);
+void making_theme(void);
+void modes_theme(void);
+void opening_theme(void);
+void renaming_theme(void);
+void times_theme(void);
+void unnamed_theme(void);
+
+#endif
