@@ -112,13 +112,15 @@ uint64_t journal_append(struct journal *journal, struct record *record)
 	inode_pin(record->inode);
 	if (record->replaced != NULL)
 		inode_pin(record->replaced);
-	record->seq = journal_tick(journal);
+	uint64_t seq = journal_tick(journal);
+	record->seq = seq;
 	list_append(&journal->records, &record->link);
 	list_append(&record->inode->records, &record->inode_link);
 	journal->count++;
 	journal->data_bytes += data_bytes(record);
 	pthread_mutex_unlock(&journal->lock);
-	return record->seq;
+	/* A commit may have stored and freed it by now. */
+	return seq;
 }
 
 int journal_has_room(struct journal *journal)

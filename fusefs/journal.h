@@ -135,7 +135,8 @@ void journal_record_discard(struct volume *volume, struct record *record);
 int journal_add_piece(struct record_pieces *pieces, size_t *capacity,
 		      const struct record_piece *piece);
 
-/* Appends: pins the inodes, pends the names; returns the record's seq. */
+/* Appends: pins the inodes, pends the names; returns the record's seq. From here
+ * on a commit may free the record at any time. */
 uint64_t journal_append(struct journal *journal, struct record *record);
 
 /* Whether one more record may be appended. */

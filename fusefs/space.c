@@ -219,10 +219,10 @@ static int allocate_locked(const struct request *request)
 		data_trim(volume, inode);
 		return r;
 	}
+	uint64_t seq = 0;
 	if (inode->nlink > 0)
-		journal_append(&volume->journal, record);
-	uint64_t seq = record->seq;
-	if (inode->nlink == 0)
+		seq = journal_append(&volume->journal, record);
+	else
 		journal_record_discard(volume, record);
 	stamp_view(inode, seq);
 	if (request->mode & MODE_ZEROES) {
