@@ -131,7 +131,9 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	if (r == 0)
 		r = store_restore_privileges(fd, &privileges);
 	struct stat after;
+	slimlock_read(&inode->lock);
 	bool keep_times = !(writeback->times_follow && inode->times_dirty);
+	slimlock_unlock(&inode->lock);
 	if (r == 0 && keep_times) {
 		const struct timespec times[2] = {before.st_atim,
 						  before.st_mtim};
