@@ -16,6 +16,9 @@
 
 #include "fusefs/wire.h"
 
+/* What a crash waits at most for handlers that were slow to begin with. */
+#define CATCH_UP_S 2
+
 /* So many requests in a row with another waiting are more than one client. */
 #define STREAK_PARALLEL 3
 
@@ -34,13 +37,23 @@ struct loop {
 	_Atomic bool stopping;
 	int idle;
 	int count;
+	int slots; /* places given out */
 	pthread_t threads[LOOP_THREADS_MAX];
 	int streak; /* requests in a row behind which another was waiting */
 	int64_t short_ns;
 	_Atomic int64_t mean_ns; /* how long requests took lately */
+
+	/* Requests are numbered as they are taken, which is the order in which
+	 * they were queued. Each thread has the number of its own; 0: none. */
+	_Atomic uint64_t taken;
+	_Atomic uint64_t serving[LOOP_THREADS_MAX];
+	_Atomic bool awaited; /* somebody is in loop_catch_up() */
+	pthread_cond_t served;
+	uint64_t mark; /* the number of the answer to it; 0: not yet */
 };
 
 static _Thread_local bool leads; /* this thread is the leader */
+static _Thread_local int slot;	 /* its place in serving */
 
 static void *serve(void *user);
 
@@ -125,6 +138,21 @@ static void note_duration(struct loop *loop)
 	loop->mean_ns = mean_ns + (wire_duration_ns() - mean_ns) / 8;
 }
 
+static void begin(struct loop *loop)
+{
+	loop->serving[slot] = ++loop->taken; /* the leader's only */
+}
+
+static void end(struct loop *loop)
+{
+	loop->serving[slot] = 0;
+	if (!loop->awaited)
+		return;
+	pthread_mutex_lock(&loop->lock);
+	pthread_cond_broadcast(&loop->served);
+	pthread_mutex_unlock(&loop->lock);
+}
+
 /* As the leader, serves until somebody else leads; false when the mount is
  * gone or the loop stops. */
 static bool lead(struct loop *loop, struct fuse_buf *buffer)
@@ -141,11 +169,13 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 		}
 		if (n <= 0)
 			return false;
+		begin(loop);
 		wire_note(buffer);
 		if (!wire_is_ordered() && is_parallel(loop))
 			offer_lead(loop);
 		fuse_session_process_buf(loop->session, buffer);
 		note_duration(loop);
+		end(loop);
 	}
 	return true;
 }
@@ -155,6 +185,9 @@ static void *serve(void *user)
 	struct loop *loop = user;
 	struct fuse_buf buffer = {0};
 	bool go = true;
+	pthread_mutex_lock(&loop->lock);
+	slot = loop->slots++;
+	pthread_mutex_unlock(&loop->lock);
 	while (go && wait_for_lead(loop))
 		go = lead(loop, &buffer);
 	free(buffer.mem);
@@ -187,6 +220,7 @@ int loop_new(struct fuse_session *session, struct loop **ret_loop)
 	}
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->lead, NULL);
+	pthread_cond_init(&loop->served, NULL);
 	*ret_loop = loop;
 	return 0;
 }
@@ -202,6 +236,45 @@ int loop_start(struct loop *loop)
 		loop->count = 1;
 	pthread_mutex_unlock(&loop->lock);
 	return -r;
+}
+
+static bool is_behind(const struct loop *loop)
+{
+	if (loop->mark == 0)
+		return true;
+	for (int i = 0; i < LOOP_THREADS_MAX; i++)
+		if (loop->serving[i] != 0 && loop->serving[i] < loop->mark)
+			return true;
+	return false;
+}
+
+/* The kernel is asked for pages of the root, of which there are none. Its answer
+ * comes as a request, behind all that were queued before. */
+void loop_catch_up(struct loop *loop)
+{
+	struct timespec deadline;
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += CATCH_UP_S;
+	pthread_mutex_lock(&loop->lock);
+	loop->mark = 0;
+	loop->awaited = true;
+	pthread_mutex_unlock(&loop->lock);
+	int r = fuse_lowlevel_notify_retrieve(loop->session, FUSE_ROOT_ID, 1, 0,
+					      NULL);
+	pthread_mutex_lock(&loop->lock);
+	while (r == 0 && is_behind(loop))
+		r = pthread_cond_timedwait(&loop->served, &loop->lock,
+					   &deadline);
+	loop->awaited = false;
+	pthread_mutex_unlock(&loop->lock);
+}
+
+void loop_caught_up(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->mark = loop->serving[slot];
+	pthread_cond_broadcast(&loop->served);
+	pthread_mutex_unlock(&loop->lock);
 }
 
 int loop_ended_fd(const struct loop *loop)
@@ -238,6 +311,7 @@ void loop_stop(struct loop *loop)
 		join(loop->threads[i]);
 	pthread_mutex_destroy(&loop->lock);
 	pthread_cond_destroy(&loop->lead);
+	pthread_cond_destroy(&loop->served);
 	close(loop->ended_fd);
 	free(loop);
 }

@@ -29,4 +29,10 @@ void loop_stop(struct loop *loop);
 /* The calling handler may take long: lets another thread lead. */
 void loop_step_aside(struct loop *loop);
 
+/* Waits until all requests that the kernel has queued so far are answered, but
+ * not for ever: handlers may be slow. Not to be called by a handler. */
+void loop_catch_up(struct loop *loop);
+/* The kernel's answer to what loop_catch_up() asked it. */
+void loop_caught_up(struct loop *loop);
+
 #endif

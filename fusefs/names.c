@@ -23,6 +23,13 @@
 /* Of ext4; a store could refuse more only when it is too late. */
 #define LINKS_MAX 65000
 
+/* A directory of the past has no names. While the kernel may still lead paths
+ * there that mean another one by now, it has to look again. */
+static int gone(const struct volume *volume)
+{
+	return volume->invalidating ? -ESTALE : -ENOENT;
+}
+
 /* The live meaning of a name, read from the store if it is not in memory. 0
  * with a dentry (whose live inode may be NULL), or with NULL if there is no
  * such name in either world. */
@@ -34,8 +41,10 @@ static int resolve_locked(struct volume *volume, struct inode *directory,
 		return -ENAMETOOLONG;
 	if (!inode_is_directory(directory))
 		return -ENOTDIR;
+	if (directory->dead)
+		return gone(volume);
 	*ret_dentry = dentry_find_locked(volume, directory, name);
-	if (*ret_dentry != NULL || !directory->in_store || directory->dead)
+	if (*ret_dentry != NULL || !directory->in_store)
 		return 0;
 	struct stat st;
 	int r = store_lookup_locked(volume, directory, name, &st);
@@ -87,7 +96,9 @@ static int check_changeable(struct volume *volume,
 {
 	if (volume->read_only)
 		return -EROFS;
-	if (directory->dead || directory->nlink == 0)
+	if (directory->dead)
+		return gone(volume);
+	if (directory->nlink == 0)
 		return -ENOENT;
 	return journal_has_room(&volume->journal);
 }

@@ -5,6 +5,7 @@
 
 #include "fusefs/attrs.h"
 #include "fusefs/inode.h"
+#include "fusefs/loop.h"
 #include "fusefs/names.h"
 #include "fusefs/volume.h"
 
@@ -38,6 +39,33 @@ int ops_check_handle(const struct fusefs *fusefs,
 int ops_check_inode(const struct inode *inode)
 {
 	return inode->dead ? ESTALE : 0;
+}
+
+bool ops_is_open(const struct fusefs *fusefs, const struct inode *inode)
+{
+	struct volume *volume = fusefs->volume;
+	pthread_mutex_lock(&volume->lock);
+	bool open = inode->open_count > 0;
+	pthread_mutex_unlock(&volume->lock);
+	return open;
+}
+
+enum ops_bare ops_check_bare(const struct fusefs *fusefs,
+			     const struct inode *inode)
+{
+	if (!inode->dead)
+		return OPS_BARE_ALIVE;
+	/* No name led to it any more, so this is a descriptor. */
+	if (inode->nlink == 0 && !inode_is_directory(inode))
+		return OPS_BARE_DEAD;
+	if (fusefs->volume->invalidating)
+		return OPS_BARE_JUST_IN_TIME;
+	return ops_is_open(fusefs, inode) ? OPS_BARE_DEAD : OPS_BARE_STALE;
+}
+
+int ops_bare_error(enum ops_bare bare)
+{
+	return bare == OPS_BARE_DEAD ? EIO : ESTALE;
 }
 
 int ops_fill_attr(struct fusefs *fusefs, struct inode *inode,
@@ -101,6 +129,18 @@ static void init(void *userdata, struct fuse_conn_info *connection)
 	connection->max_background = UINT16_MAX;
 }
 
+static void retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t nodeid,
+			   off_t offset, struct fuse_bufvec *pages)
+{
+	(void)cookie;
+	(void)nodeid;
+	(void)offset;
+	(void)pages;
+	const struct fusefs *fusefs = fuse_req_userdata(req);
+	loop_caught_up(fusefs->loop);
+	fuse_reply_none(req);
+}
+
 const struct fuse_lowlevel_ops ops_table = {
 	.init = init,
 	.lookup = ops_lookup,
@@ -134,6 +174,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.create = ops_create,
 	.fallocate = ops_fallocate,
 	.lseek = ops_lseek,
+	.retrieve_reply = retrieve_reply,
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
 	.tmpfile = ops_tmpfile,
 #endif

@@ -101,6 +101,28 @@ int ops_check_handle(const struct fusefs *fusefs,
 /* 0, or ESTALE (positive) for an inode that a crash took away: it makes the
  * kernel look a path up again, for the case that it came by an old name. */
 int ops_check_inode(const struct inode *inode);
+/*
+ * What a request without a handle means for an inode that a crash took away. It
+ * came by a descriptor of the past, or by a name that the kernel has not
+ * forgotten yet; it does not say which.
+ *
+ * While the kernel is still forgetting, both can be told that they were in time:
+ * the crash was not answered yet, so what they see, or change, is the past that
+ * it takes away. Later a name leads there only if the request was long under
+ * way, and ESTALE makes the kernel look again; where somebody has the file open,
+ * a descriptor is the better guess, and that shall hear EIO.
+ */
+enum ops_bare {
+	OPS_BARE_ALIVE,
+	OPS_BARE_JUST_IN_TIME,
+	OPS_BARE_STALE,
+	OPS_BARE_DEAD,
+};
+enum ops_bare ops_check_bare(const struct fusefs *fusefs,
+			     const struct inode *inode);
+bool ops_is_open(const struct fusefs *fusefs, const struct inode *inode);
+/* The errno (positive) for what is not alive. */
+int ops_bare_error(enum ops_bare bare);
 /* Replies with an entry, and gives its lookup back if the kernel is gone. */
 void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs,
 		     struct inode *inode);

@@ -24,27 +24,31 @@ static void reply_attr(fuse_req_t req, struct fusefs *fusefs,
 		fuse_reply_attr(req, &st, OPS_TIMEOUT_S);
 }
 
-static bool is_open(struct volume *volume, const struct inode *inode)
+/* The last that was known of it, once. */
+static void reply_past(fuse_req_t req, struct inode *inode)
 {
-	pthread_mutex_lock(&volume->lock);
-	bool open = inode->open_count > 0;
-	pthread_mutex_unlock(&volume->lock);
-	return open;
+	struct stat st;
+	inode_stat(inode, &st);
+	fuse_reply_attr(req, &st, 0);
 }
 
 void ops_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	(void)fi; /* not sent for fstat(2) by all kernels */
 	struct fusefs *fusefs = ops_enter(req);
-	struct inode *inode = ops_inode(fusefs, nodeid);
-	if (ops_is_control(nodeid))
+	if (ops_is_control(nodeid)) {
 		ops_control_getattr(req, fusefs, nodeid);
-	else if (inode->dead && is_open(fusefs->volume, inode) &&
-		 !fusefs->volume->invalidating)
-		/* By now only a descriptor of the past leads here. */
-		fuse_reply_err(req, EIO);
-	else
+		ops_leave(fusefs);
+		return;
+	}
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	enum ops_bare bare = ops_check_bare(fusefs, inode);
+	if (bare == OPS_BARE_ALIVE)
 		reply_attr(req, fusefs, inode);
+	else if (bare == OPS_BARE_JUST_IN_TIME)
+		reply_past(req, inode);
+	else
+		fuse_reply_err(req, ops_bare_error(bare));
 	ops_leave(fusefs);
 }
 
@@ -127,11 +131,20 @@ void ops_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr,
 		return;
 	}
 	struct inode *inode = ops_inode(fusefs, nodeid);
-	int r = fi != NULL ? -ops_check_handle(fusefs, fi) : 0;
-	if (r == 0)
+	enum ops_bare bare = OPS_BARE_ALIVE;
+	int r = 0;
+	if (fi != NULL)
+		r = -ops_check_handle(fusefs, fi);
+	else
+		bare = ops_check_bare(fusefs, inode);
+	if (r == 0 && bare == OPS_BARE_ALIVE)
 		r = change(req, fusefs, inode, attr, to_set);
+	else if (r == 0 && bare != OPS_BARE_JUST_IN_TIME)
+		r = -ops_bare_error(bare);
 	if (r < 0)
 		fuse_reply_err(req, -r);
+	else if (bare == OPS_BARE_JUST_IN_TIME)
+		reply_past(req, inode);
 	else
 		reply_attr(req, fusefs, inode);
 	ops_leave(fusefs);
@@ -155,21 +168,36 @@ static int check_xattr(struct fusefs *fusefs, fuse_ino_t nodeid)
 {
 	if (ops_is_control(nodeid))
 		return -EOPNOTSUPP;
-	return -ops_check_inode(ops_inode(fusefs, nodeid));
+	struct inode *inode = ops_inode(fusefs, nodeid);
+	enum ops_bare bare = ops_check_bare(fusefs, inode);
+	/* There is nothing to be read any more. */
+	if (bare == OPS_BARE_JUST_IN_TIME && ops_is_open(fusefs, inode))
+		bare = OPS_BARE_DEAD;
+	return bare == OPS_BARE_ALIVE ? 0 : -ops_bare_error(bare);
+}
+
+/* A change that was just in time is lost with the rest: 1, nothing to do. */
+static int check_xattr_change(struct fusefs *fusefs, fuse_ino_t nodeid)
+{
+	if (!ops_is_control(nodeid) &&
+	    ops_check_bare(fusefs, ops_inode(fusefs, nodeid)) ==
+		    OPS_BARE_JUST_IN_TIME)
+		return 1;
+	return check_xattr(fusefs, nodeid);
 }
 
 void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 		  const char *value, size_t size, int flags)
 {
 	struct fusefs *fusefs = ops_enter(req);
-	int r = check_xattr(fusefs, nodeid);
+	int r = check_xattr_change(fusefs, nodeid);
 	struct inode *inode = ops_inode(fusefs, nodeid);
 	if (r == 0 && access_is_list(name))
 		r = access_set(fusefs->volume, inode, name, value, size,
 			       wire_clears_set_id());
 	else if (r == 0)
 		r = xattrs_set(fusefs->volume, inode, name, value, size, flags);
-	fuse_reply_err(req, -r);
+	fuse_reply_err(req, r < 0 ? -r : 0);
 	ops_leave(fusefs);
 }
 
@@ -220,12 +248,12 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
 void ops_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 {
 	struct fusefs *fusefs = ops_enter(req);
-	int r = check_xattr(fusefs, nodeid);
+	int r = check_xattr_change(fusefs, nodeid);
 	struct inode *inode = ops_inode(fusefs, nodeid);
 	if (r == 0 && access_is_list(name))
 		r = access_remove(fusefs->volume, inode, name);
 	else if (r == 0)
 		r = xattrs_remove(fusefs->volume, inode, name);
-	fuse_reply_err(req, -r);
+	fuse_reply_err(req, r < 0 ? -r : 0);
 	ops_leave(fusefs);
 }

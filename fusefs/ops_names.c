@@ -142,6 +142,8 @@ void ops_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent,
 	if (r == 0 && ops_is_control(nodeid))
 		r = -EPERM;
 	struct inode *inode = ops_inode(fusefs, nodeid);
+	if (r == 0 && inode->dead)
+		r = -ops_bare_error(ops_check_bare(fusefs, inode));
 	if (r == 0)
 		r = names_link(fusefs->volume, inode, ops_inode(fusefs, parent),
 			       name);

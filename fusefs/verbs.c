@@ -17,6 +17,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
+#include "fusefs/loop.h"
 #include "fusefs/ops.h"
 #include "fusefs/profile.h"
 #include "fusefs/risk.h"
@@ -60,13 +61,16 @@ static void invalidate(struct fusefs *fusefs, const struct crash_stales *stales)
 				fusefs->session, stales->list[i].nodeid, 0, 0);
 }
 
-/* Until nothing was renamed meanwhile. A rename of the past holds the lock of
+/* Requests may still be under way by names that the kernel has forgotten by now.
+ *
+ * Until nothing was renamed meanwhile. A rename of the past holds the lock of
  * its directory, for which invalidating a name there has waited: so what comes
  * after the last round is of the present. */
 static void invalidate_late(struct fusefs *fusefs)
 {
 	bool more = true;
 	while (more) {
+		loop_catch_up(fusefs->loop);
 		pthread_mutex_lock(&fusefs->late_lock);
 		struct crash_stales late = fusefs->late;
 		fusefs->late = (struct crash_stales){0};
