@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hammer MNT STORE CRASHES [SEED]: processes with threads do random things to a
- * mount while it crashes again and again. Prints TAP and the seed. The schedule
- * of the threads is not in the seed, so a run can be repeated only nearly.
+ * hammer MNT STORE CRASHES OPERATIONS [SEED]: 64 clients, processes with threads,
+ * do random things to a mount while it crashes again and again, each time after
+ * so many operations. Prints TAP and the seed. The schedule of the threads is
+ * not in the seed, so a run can be repeated only nearly.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,28 +24,41 @@
 #include "tests/litmus/treedump.h"
 #include "tests/stress/worker.h"
 
-#define PROCESSES 2
-#define THREADS 3
+#define PROCESSES 8
+#define THREADS 8
 #define WORKERS (PROCESSES * THREADS)
-#define OPERATIONS_BETWEEN_CRASHES 200
-#define DEADLINE_S 180
+/* Nothing was done for so long: a deadlock. */
+#define STALL_S 60
 
 struct hammer {
 	struct worker_board *board;
 	int root;
 	int store;
 	unsigned long seed;
+	unsigned long crashes;
+	unsigned long operations; /* between two crashes */
 	pid_t children[PROCESSES];
 };
 
 /* For the alarm's handler only. */
 static pid_t children_to_kill[PROCESSES];
+static struct worker_board *board_to_watch;
+static unsigned long progress_seen;
 
-static void on_deadline(int signal_number)
+/* Hangs are told from slowness by what was done since the last time. */
+static void on_alarm(int signal_number)
 {
-	static const char text[] = "Bail out! hung: the deadline is over\n";
+	static const char text[] =
+		"Bail out! hung: nothing was done for long\n";
+	unsigned long progress = atomic_load(&board_to_watch->operations) +
+				 atomic_load(&board_to_watch->crashes_ended);
 
 	(void)signal_number;
+	if (progress != progress_seen) {
+		progress_seen = progress;
+		(void)alarm(STALL_S);
+		return;
+	}
 	/* Nothing can be done about a failure here. */
 	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(2);
@@ -120,19 +134,18 @@ static bool start(struct hammer *hammer, struct worker *workers)
 }
 
 /* Waits for work, not for time: a slow host gets the same number. */
-static bool crash_often(struct hammer *hammer, unsigned long times)
+static bool crash_often(struct hammer *hammer)
 {
 	struct worker_board *board = hammer->board;
-	unsigned long next = OPERATIONS_BETWEEN_CRASHES;
+	unsigned long next = hammer->operations;
 	bool good = true;
 
-	for (unsigned long i = 0; i < times && good; i++) {
+	for (unsigned long i = 0; i < hammer->crashes && good; i++) {
 		while (atomic_load(&board->operations) < next &&
 		       !atomic_load(&board->stop))
 			(void)sched_yield(); /* always succeeds */
 		good = !atomic_load(&board->stop) && crash(hammer);
-		next = atomic_load(&board->operations) +
-		       OPERATIONS_BETWEEN_CRASHES;
+		next = atomic_load(&board->operations) + hammer->operations;
 	}
 	atomic_store(&board->stop, true);
 	return good;
@@ -188,7 +201,7 @@ static void point(int number, bool good, const char *name)
 	printf("%sok %d - %s\n", good ? "" : "not ", number, name);
 }
 
-static int run(struct hammer *hammer, unsigned long times)
+static int run(struct hammer *hammer)
 {
 	struct worker workers[WORKERS];
 	bool crashed, joined, same;
@@ -198,7 +211,7 @@ static int run(struct hammer *hammer, unsigned long times)
 		printf("Bail out! cannot start: %s\n", strerror(errno));
 		return 1;
 	}
-	crashed = crash_often(hammer, times);
+	crashed = crash_often(hammer);
 	joined = join(hammer);
 	failures = atomic_load(&hammer->board->failures);
 	same = crash(hammer) && mount_is_store(hammer);
@@ -215,15 +228,19 @@ static int run(struct hammer *hammer, unsigned long times)
 
 int main(int argc, char **argv)
 {
-	struct sigaction deadline = {.sa_handler = on_deadline};
+	struct sigaction watch = {.sa_handler = on_alarm,
+				  .sa_flags = SA_RESTART};
 	struct hammer hammer = {0};
 
-	if (argc != 4 && argc != 5) {
-		fprintf(stderr, "usage: hammer MNT STORE CRASHES [SEED]\n");
+	if (argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: hammer MNT STORE CRASHES OPERATIONS"
+				" [SEED]\n");
 		return 2;
 	}
+	hammer.crashes = strtoul(argv[3], NULL, 10);
+	hammer.operations = strtoul(argv[4], NULL, 10);
 	hammer.seed =
-		argc == 5 ? strtoul(argv[4], NULL, 0)
+		argc == 6 ? strtoul(argv[5], NULL, 0)
 			  : (unsigned long)time(NULL) ^ (unsigned long)getpid();
 	printf("# seed %lu\n", hammer.seed);
 	umask(022);
@@ -232,10 +249,11 @@ int main(int argc, char **argv)
 	hammer.board = mmap(NULL, sizeof(*hammer.board), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (hammer.root < 0 || hammer.store < 0 || hammer.board == MAP_FAILED ||
-	    sigaction(SIGALRM, &deadline, NULL) < 0) {
+	    sigaction(SIGALRM, &watch, NULL) < 0) {
 		printf("Bail out! cannot set up: %s\n", strerror(errno));
 		return 1;
 	}
-	(void)alarm(DEADLINE_S);
-	return run(&hammer, strtoul(argv[3], NULL, 10));
+	board_to_watch = hammer.board;
+	(void)alarm(STALL_S);
+	return run(&hammer);
 }
