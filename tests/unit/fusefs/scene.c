@@ -319,7 +319,13 @@ static int64_t rename_to(struct scene *scene, const char *from, const char *to,
 			 unsigned int flags)
 {
 	struct inode *root = scene->volume->root;
-	const struct names_rename rename = {root, from, root, to, flags};
+	const struct names_rename rename = {
+		.from_directory = root,
+		.from_name = from,
+		.to_directory = root,
+		.to_name = to,
+		.flags = flags,
+	};
 
 	return FAILING(scene, names_rename(scene->volume, &rename));
 }
