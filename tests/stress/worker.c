@@ -35,12 +35,20 @@ static unsigned int pick(struct worker *worker, unsigned int limit)
 	       limit;
 }
 
+/* Wakes whoever waits for work to be done. */
+static void ring(const struct worker *worker)
+{
+	/* The pipe is far from full; without it there would be a stall. */
+	(void)!write(worker->board->bell, "", 1);
+}
+
 static void fail(struct worker *worker, const char *what, int error)
 {
 	printf("# worker %d: %s: %s\n", worker->number, what, strerror(error));
 	(void)fflush(stdout); /* the process may be killed soon */
 	atomic_fetch_add(&worker->board->failures, 1);
 	atomic_store(&worker->board->stop, true);
+	ring(worker);
 }
 
 /* The moment for crashed_since(). */
@@ -56,7 +64,9 @@ static bool crashed_since(const struct worker *worker, unsigned long moment)
 }
 
 /* On paths: what rivals explain, and nothing else; a crash is no excuse, for
- * what a path means afterwards is well defined. */
+ * what a path means afterwards is well defined. Only a call that had found a name
+ * before the crash, and was sent so late that the crash was over, cannot be told
+ * from one on a descriptor: these are counted, and must be rare. */
 static void expect_path(struct worker *worker, const char *what, long result)
 {
 	static const int right[] = {
@@ -69,7 +79,10 @@ static void expect_path(struct worker *worker, const char *what, long result)
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
 		if (errno == right[i])
 			return;
-	fail(worker, what, errno);
+	if (errno == EIO && crashed_since(worker, worker->began))
+		atomic_fetch_add(&worker->board->late_paths, 1);
+	else
+		fail(worker, what, errno);
 }
 
 /* On descriptors: EIO, if there was a crash since they were opened. */
@@ -438,7 +451,9 @@ void worker_run(struct worker *worker)
 
 		worker->began = crashes(worker);
 		actions[index](worker);
-		atomic_fetch_add(&worker->board->operations, 1);
+		if (atomic_fetch_add(&worker->board->operations, 1) + 1 ==
+		    atomic_load(&worker->board->wanted))
+			ring(worker);
 	}
 }
 

@@ -15,8 +15,11 @@
 /* Lives in memory that all processes share. */
 struct worker_board {
 	atomic_ulong operations;    /* done by all */
+	atomic_ulong wanted;	    /* of them, before the next crash */
+	int bell;		    /* pipe: a byte says that they are done */
 	atomic_ulong crashes_begun; /* counted before the crash is asked for */
 	atomic_ulong crashes_ended; /* and when it was answered */
+	atomic_ulong late_paths;    /* see expect_path() */
 	atomic_bool stop;	    /* set by the end, or a failure */
 	atomic_ulong failures;
 };
