@@ -191,12 +191,17 @@ void apply_settle_pieces(struct volume *volume, struct inode *inode,
 }
 
 /* The extents that only hid the store's old state are not needed any more. */
-static void settle_seq(struct volume *volume, struct inode *inode, uint64_t seq)
+static void settle_seq(struct volume *volume, const struct record *record)
 {
-	struct extent *extent = extents_at(inode->extents, 0);
-	while (extent != NULL) {
+	struct inode *inode = record->inode;
+	int64_t from;
+	int64_t to;
+	journal_range(record, &from, &to);
+	struct extent *extent = extents_at(inode->extents, from);
+	while (extent != NULL && extent->offset_bytes < to) {
 		struct extent *next = extents_next(extent);
-		if (extent->state == EXTENT_PUSHED && extent->seq == seq)
+		if (extent->state == EXTENT_PUSHED &&
+		    extent->seq == record->seq)
 			(void)extents_cut(inode->extents, extent->offset_bytes,
 					  extent->length_bytes);
 		extent = next;
@@ -281,7 +286,7 @@ static int apply_content(struct volume *volume, struct record *record,
 		apply_settle_pieces(volume, inode, &record->pieces);
 	} else {
 		forget_blocks(inode, record);
-		settle_seq(volume, inode, record->seq);
+		settle_seq(volume, record);
 	}
 	slimlock_unlock(&inode->lock);
 	return 0;
@@ -343,13 +348,16 @@ int apply_record_locked(struct volume *volume, struct record *record,
 
 void apply_drop_view(struct record *record)
 {
-	if (record->kind != RECORD_SIZE && record->kind != RECORD_DATA &&
-	    record->kind != RECORD_SPACE)
-		return;
 	struct inode *inode = record->inode;
+	int64_t from;
+	int64_t to;
+	journal_range(record, &from, &to);
+	if (from == to)
+		return;
 	slimlock_write(&inode->lock);
-	for (struct extent *extent = extents_at(inode->extents, 0);
-	     extent != NULL; extent = extents_next(extent))
+	for (struct extent *extent = extents_at(inode->extents, from);
+	     extent != NULL && extent->offset_bytes < to;
+	     extent = extents_next(extent))
 		if (extent->state == EXTENT_PUSHED &&
 		    extent->seq == record->seq)
 			extents_mark(inode->extents, extent, EXTENT_CLEAN,

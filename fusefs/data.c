@@ -224,7 +224,7 @@ static ssize_t write_anew(struct volume *volume, struct extents *extents,
 static int write_pieces(struct volume *volume, struct extents *extents,
 			const struct part *part)
 {
-	struct extents *pieces = extents_new(volume->scratch);
+	struct extents *pieces = extents_new_part(extents);
 	if (pieces == NULL)
 		return -ENOMEM;
 	struct part rest = *part;

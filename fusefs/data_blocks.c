@@ -22,16 +22,21 @@ enum answer {
 	UNKNOWN
 };
 
+/* They are in order of offset. */
 static bool has_piece(const struct record_pieces *pieces, int64_t from,
 		      int64_t to)
 {
-	for (size_t i = 0; i < pieces->count; i++) {
-		const struct record_piece *piece = &pieces->list[i];
-		if (piece->offset_bytes < to &&
-		    piece->offset_bytes + piece->length_bytes > from)
-			return true;
+	size_t low = 0;
+	size_t high = pieces->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct record_piece *piece = &pieces->list[middle];
+		if (piece->offset_bytes + piece->length_bytes <= from)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return false;
+	return low < pieces->count && pieces->list[low].offset_bytes < to;
 }
 
 static enum answer ask_record(const struct record *record, int64_t block,
@@ -162,8 +167,10 @@ static bool is_stored(struct data_blocks *blocks, int64_t offset)
 bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 		   bool by_stored, struct data_run *ret_run)
 {
+	extents_clamp_dirty(blocks->inode->extents, &from, &to);
 	struct extent *extent = extents_at(blocks->inode->extents, from);
-	while (extent != NULL && extent->state != EXTENT_DIRTY)
+	while (extent != NULL && extent->offset_bytes < to &&
+	       extent->state != EXTENT_DIRTY)
 		extent = extents_next(extent);
 	if (from >= to || extent == NULL || extent->offset_bytes >= to)
 		return false;
@@ -190,6 +197,7 @@ bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 		    int64_t from, int64_t to)
 {
 	int64_t size = profile_block_bytes(volume->profile);
+	extents_clamp_dirty(inode->extents, &from, &to);
 	for (struct extent *extent = extents_at(inode->extents, from);
 	     extent != NULL && extent->offset_bytes < to;
 	     extent = extents_next(extent)) {

@@ -20,7 +20,16 @@ struct extents *extents_new(struct scratch *scratch)
 		return NULL;
 	extents->scratch = scratch;
 	extents->coin = 0x9e3779b9;
+	extents->dirty_from = INT64_MAX;
 	return extents;
+}
+
+struct extents *extents_new_part(const struct extents *extents)
+{
+	struct extents *part = extents_new(extents->scratch);
+	if (part != NULL)
+		part->coin = extents->coin;
+	return part;
 }
 
 static void add(struct extents *extents, int64_t dirty, int64_t clean)
@@ -28,6 +37,10 @@ static void add(struct extents *extents, int64_t dirty, int64_t clean)
 	bool had = extents->dirty_bytes + extents->clean_bytes > 0;
 	extents->dirty_bytes += dirty;
 	extents->clean_bytes += clean;
+	if (extents->dirty_bytes == 0) {
+		extents->dirty_from = INT64_MAX;
+		extents->dirty_to = 0;
+	}
 	bool has = extents->dirty_bytes + extents->clean_bytes > 0;
 	struct extents_totals *totals = extents->totals;
 	if (totals == NULL)
@@ -49,15 +62,34 @@ static void account(struct extents *extents, const struct extent *extent,
 		add(extents, 0, delta_bytes);
 }
 
+/* After it was accounted for. */
+static void note_dirty(struct extents *extents, const struct extent *extent)
+{
+	if (extent->state != EXTENT_DIRTY)
+		return;
+	if (extent->offset_bytes < extents->dirty_from)
+		extents->dirty_from = extent->offset_bytes;
+	if (extents_end(extent) > extents->dirty_to)
+		extents->dirty_to = extents_end(extent);
+}
+
 void extents_count(struct extents *extents, struct extents_totals *totals)
 {
 	if (extents == NULL)
 		return;
-	int64_t dirty = extents->dirty_bytes;
-	int64_t clean = extents->clean_bytes;
-	add(extents, -dirty, -clean);
+	struct extents_totals *old = extents->totals;
+	bool any = extents->dirty_bytes + extents->clean_bytes > 0;
 	extents->totals = totals;
-	add(extents, dirty, clean);
+	if (old != NULL) {
+		old->dirty_bytes -= extents->dirty_bytes;
+		old->clean_bytes -= extents->clean_bytes;
+		old->files -= any;
+	}
+	if (totals != NULL) {
+		totals->dirty_bytes += extents->dirty_bytes;
+		totals->clean_bytes += extents->clean_bytes;
+		totals->files += any;
+	}
 }
 
 static void drop_source(struct extents *extents, const struct extent *extent)
@@ -143,6 +175,7 @@ static void insert_at(struct extents *extents, struct path *path,
 	}
 	extents->count++;
 	account(extents, extent, extent->length_bytes);
+	note_dirty(extents, extent);
 }
 
 static void remove_at(struct extents *extents, struct path *path,
@@ -161,6 +194,7 @@ static void shorten(struct extents *extents, struct extent *extent,
 {
 	account(extents, extent, length - extent->length_bytes);
 	extent->length_bytes = length;
+	note_dirty(extents, extent);
 }
 
 /* Splits at offset with a node that was allocated beforehand; true if used. */
@@ -301,6 +335,7 @@ int extents_take(struct extents *extents, struct extents *from)
 		find_path(extents, extent->offset_bytes, &path);
 		insert_at(extents, &path, extent);
 	}
+	extents->coin = from->coin;
 	merge_at(extents, end);
 	merge_at(extents, offset);
 	return 0;
@@ -321,4 +356,5 @@ void extents_mark(struct extents *extents, struct extent *extent,
 	extent->state = (uint16_t)state;
 	extent->seq = seq;
 	account(extents, extent, extent->length_bytes);
+	note_dirty(extents, extent);
 }

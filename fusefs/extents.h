@@ -12,6 +12,7 @@
 #define FLAKEY_FUSEFS_EXTENTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct scratch;
@@ -51,7 +52,11 @@ struct extents {
 	uint64_t count;
 	int64_t dirty_bytes; /* sum over EXTENT_DIRTY */
 	int64_t clean_bytes; /* sum over EXTENT_CLEAN with scratch data */
-	uint32_t coin;	     /* state of the level toss */
+	/* All dirty extents are within; what is not dirty need not be walked to
+	 * find them. */
+	int64_t dirty_from;
+	int64_t dirty_to;
+	uint32_t coin; /* state of the level toss */
 };
 
 /* What an extent is to be: all but its place. */
@@ -62,6 +67,10 @@ struct extent_what {
 };
 
 struct extents *extents_new(struct scratch *scratch);
+/* One for extents_take() into this one. The level toss goes on in it, and comes
+ * back with what is taken: if each map began anew, all that is taken one by one
+ * would be of the same level, and finding it a walk over a plain list. */
+struct extents *extents_new_part(const struct extents *extents);
 /* Lets go of all scratch space. Takes NULL. */
 void extents_free(struct extents *extents);
 
@@ -106,6 +115,16 @@ int extents_take(struct extents *extents, struct extents *from);
  * uncovered bytes; its scratch space was extended by the caller. */
 void extents_grow(struct extents *extents, struct extent *extent,
 		  int64_t length_bytes);
+
+/* Narrows a range to where anything dirty is. */
+static inline void extents_clamp_dirty(const struct extents *extents,
+				       int64_t *from, int64_t *to)
+{
+	if (extents != NULL && *from < extents->dirty_from)
+		*from = extents->dirty_from;
+	if (extents != NULL && *to > extents->dirty_to)
+		*to = extents->dirty_to;
+}
 
 /* Changes state and seq of a whole extent. */
 void extents_mark(struct extents *extents, struct extent *extent,

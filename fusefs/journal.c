@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "fusefs/acl.h"
@@ -121,6 +122,31 @@ uint64_t journal_append(struct journal *journal, struct record *record)
 	pthread_mutex_unlock(&journal->lock);
 	/* A commit may have stored and freed it by now. */
 	return seq;
+}
+
+void journal_range(const struct record *record, int64_t *ret_from,
+		   int64_t *ret_to)
+{
+	const struct record_pieces *pieces = &record->pieces;
+	const struct record_space *space = &record->space;
+	*ret_from = 0;
+	*ret_to = 0;
+	if (record->kind == RECORD_SIZE) {
+		*ret_from = record->size_bytes;
+		*ret_to = INT64_MAX;
+	} else if (record->kind == RECORD_DATA && pieces->count > 0) {
+		const struct record_piece *last =
+			&pieces->list[pieces->count - 1];
+		*ret_from = pieces->list[0].offset_bytes;
+		*ret_to = last->offset_bytes + last->length_bytes;
+	} else if (record->kind == RECORD_SPACE) {
+		*ret_from = space->offset_bytes;
+		*ret_to = space->offset_bytes + space->length_bytes;
+		/* These move all that is behind. */
+		if (space->mode &
+		    (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+			*ret_to = INT64_MAX;
+	}
 }
 
 int journal_has_room(struct journal *journal)

@@ -67,7 +67,7 @@ struct record_piece {
 };
 
 struct record_pieces {
-	struct record_piece *list; /* owned */
+	struct record_piece *list; /* owned; in order of offset */
 	size_t count;
 };
 
@@ -138,6 +138,11 @@ int journal_add_piece(struct record_pieces *pieces, size_t *capacity,
 /* Appends: pins the inodes, pends the names; returns the record's seq. From here
  * on a commit may free the record at any time. */
 uint64_t journal_append(struct journal *journal, struct record *record);
+
+/* From where on, and up to where, a record changes what a file contains; 0 and 0
+ * for one that does not. */
+void journal_range(const struct record *record, int64_t *ret_from,
+		   int64_t *ret_to);
 
 /* Whether one more record may be appended. */
 int journal_has_room(struct journal *journal);

@@ -177,10 +177,14 @@ static int change_view(const struct request *request, int64_t *ret_size)
 
 /* The extents that change_view() made get the number of the record. Without a
  * name there is none: then moved data is dirty, as any other. */
-static void stamp_view(struct inode *inode, uint64_t seq)
+static void stamp_view(const struct request *request, uint64_t seq)
 {
-	for (struct extent *extent = extents_at(inode->extents, 0);
-	     extent != NULL; extent = extents_next(extent)) {
+	struct inode *inode = request->inode;
+	int64_t end = request->mode & MODE_MOVES ? DATA_END : request->end;
+	for (struct extent *extent =
+		     extents_at(inode->extents, request->offset);
+	     extent != NULL && extent->offset_bytes < end;
+	     extent = extents_next(extent)) {
 		if (extent->seq != UINT64_MAX)
 			continue;
 		enum extent_state state = EXTENT_PUSHED;
@@ -224,7 +228,7 @@ static int allocate_locked(const struct request *request)
 		seq = journal_append(&volume->journal, record);
 	else
 		journal_record_discard(volume, record);
-	stamp_view(inode, seq);
+	stamp_view(request, seq);
 	if (request->mode & MODE_ZEROES) {
 		data_order(volume, inode, request->offset);
 		data_order(volume, inode, request->end);
