@@ -17,8 +17,6 @@
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 
-#define COPY_BYTES ((size_t)1 << 20)
-
 static bool is_stored(const struct volume *volume,
 		      const struct inode *directory)
 {
@@ -111,36 +109,44 @@ static int apply_rename(struct volume *volume, struct record *record,
 	return r;
 }
 
+/* Writes the next bytes of a piece: how many, or an error. A buffer is made when
+ * it is first needed, for what is not in memory. */
+static ssize_t apply_part(struct volume *volume, int fd,
+			  const struct record_piece *piece, int64_t done,
+			  char **buffer)
+{
+	uint64_t source = piece->source + (uint64_t)done;
+	size_t n;
+	const void *data = scratch_peek(volume->scratch, source, &n);
+	if ((int64_t)n > piece->length_bytes - done)
+		n = (size_t)(piece->length_bytes - done);
+	int r = 0;
+	if (data == NULL) {
+		if (*buffer == NULL)
+			*buffer = malloc(SCRATCH_CHUNK);
+		if (*buffer == NULL)
+			return -ENOMEM;
+		r = scratch_read(volume->scratch, source, *buffer, n);
+		data = *buffer;
+	}
+	if (r == 0)
+		r = store_write(fd, data, n, piece->offset_bytes + done);
+	return r < 0 ? r : (ssize_t)n;
+}
+
 int apply_pieces(struct volume *volume, int fd,
 		 const struct record_pieces *pieces)
 {
-	if (pieces->count == 0)
-		return 0;
-	size_t room = 0;
-	for (size_t i = 0; i < pieces->count; i++)
-		if ((size_t)pieces->list[i].length_bytes > room)
-			room = (size_t)pieces->list[i].length_bytes;
-	if (room > COPY_BYTES)
-		room = COPY_BYTES;
-	cleanup_free char *buffer = malloc(room);
-	if (buffer == NULL)
-		return -ENOMEM;
+	cleanup_free char *buffer = NULL;
 	for (size_t i = 0; i < pieces->count; i++) {
 		const struct record_piece *piece = &pieces->list[i];
 		int64_t done = 0;
 		while (done < piece->length_bytes) {
-			size_t n = room;
-			if ((int64_t)n > piece->length_bytes - done)
-				n = (size_t)(piece->length_bytes - done);
-			int r = scratch_read(volume->scratch,
-					     piece->source + (uint64_t)done,
-					     buffer, n);
-			if (r == 0)
-				r = store_write(fd, buffer, n,
-						piece->offset_bytes + done);
-			if (r < 0)
-				return r;
-			done += (int64_t)n;
+			ssize_t n =
+				apply_part(volume, fd, piece, done, &buffer);
+			if (n < 0)
+				return (int)n;
+			done += n;
 		}
 	}
 	return 0;

@@ -29,6 +29,9 @@
 /* How long a terminated mount is served for those who still use it. */
 #define BUSY_PATIENCE_MS 2000
 
+/* So much unsynced data is not in the scratch file: 32 MiB. */
+#define MEMORY_CHUNKS 32
+
 /* What libfuse said last: it explains a failed mount better than errno. */
 static struct errmsg libfuse_words;
 
@@ -206,6 +209,7 @@ static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 		.scratch_directory = fusefs->config.scratch,
 		.profile = fusefs->config.profile,
 		.scratch_limit_bytes = fusefs->config.scratch_limit_bytes,
+		.memory_chunks = MEMORY_CHUNKS,
 		.store_sync = fusefs->config.store_sync,
 	};
 	int r = volume_open(&volume, fusefs->events, &fusefs->volume,

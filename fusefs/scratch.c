@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/errmsg.h"
@@ -29,6 +30,7 @@ struct chunk {
 	uint32_t used;	  /* units with a count above 0 */
 	uint32_t cursor;  /* where the next search begins */
 	bool untrimmed;	  /* free, but still on the disk */
+	char *memory;	  /* its data; NULL: that is in the file */
 };
 
 struct scratch {
@@ -41,6 +43,11 @@ struct scratch {
 	size_t current;
 	uint64_t used_units;
 	bool deferred;
+	/* Memory for chunks, and what of it is free, last used on top. */
+	char *memory;
+	size_t memory_chunks;
+	char **free_memory;
+	size_t free_count;
 };
 
 int scratch_open(const char *directory, uint64_t limit_bytes,
@@ -83,9 +90,35 @@ void scratch_close(struct scratch *scratch)
 	for (size_t i = 0; i < scratch->count; i++)
 		free(scratch->chunks[i].touched);
 	free(scratch->chunks);
+	free(scratch->free_memory);
+	if (scratch->memory != NULL)
+		(void)munmap(scratch->memory,
+			     scratch->memory_chunks * SCRATCH_CHUNK);
 	close(scratch->fd);
 	pthread_mutex_destroy(&scratch->lock);
 	free(scratch);
+}
+
+void scratch_use_memory(struct scratch *scratch, size_t chunks)
+{
+	char **list = reallocarray(NULL, chunks, sizeof(char *));
+	if (list == NULL)
+		return;
+	size_t size = chunks * SCRATCH_CHUNK;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED) {
+		free(list);
+		return;
+	}
+	(void)madvise(memory, size, MADV_HUGEPAGE); /* only faster */
+	/* The first on top: what is never needed is never touched. */
+	for (size_t i = 0; i < chunks; i++)
+		list[i] = memory + (chunks - 1 - i) * SCRATCH_CHUNK;
+	scratch->memory = memory;
+	scratch->memory_chunks = chunks;
+	scratch->free_memory = list;
+	scratch->free_count = chunks;
 }
 
 static size_t add_chunk(struct scratch *scratch)
@@ -175,6 +208,9 @@ static int alloc_locked(struct scratch *scratch, uint32_t want,
 				return -ENOMEM;
 			chunk->cursor = 0;
 			chunk->untrimmed = false;
+			if (scratch->free_count > 0)
+				chunk->memory = scratch->free_memory
+							[--scratch->free_count];
 		}
 		uint32_t at = 0;
 		uint32_t units = 0;
@@ -262,6 +298,11 @@ static void release_chunk(struct scratch *scratch, size_t index)
 	free(chunk->touched);
 	chunk->touched = NULL;
 	chunk->cursor = 0;
+	if (chunk->memory != NULL) {
+		scratch->free_memory[scratch->free_count++] = chunk->memory;
+		chunk->memory = NULL;
+		return;
+	}
 	if (scratch->deferred)
 		chunk->untrimmed = true;
 	else
@@ -294,10 +335,14 @@ static void drop_units(struct scratch *scratch, size_t index, uint32_t from,
 		chunk->cursor = from;
 	if (chunk->used > 0)
 		return;
-	if (index == scratch->current)
+	bool moves = chunk->memory == NULL && scratch->free_count > 0;
+	if (index == scratch->current && !moves) {
 		chunk->cursor = 0; /* the same warm pages again */
-	else
-		release_chunk(scratch, index);
+		return;
+	}
+	if (index == scratch->current)
+		scratch->current = NO_CHUNK;
+	release_chunk(scratch, index);
 }
 
 void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes)
@@ -372,10 +417,25 @@ void scratch_join(struct scratch *scratch, uint64_t offset)
 		scratch_drop(scratch, offset, 1);
 }
 
-int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
-		  size_t bytes)
+static char *locate(struct scratch *scratch, uint64_t offset, size_t *ret_bytes)
 {
-	const char *from = data;
+	size_t inside = offset % SCRATCH_CHUNK;
+	*ret_bytes = SCRATCH_CHUNK - inside;
+	pthread_mutex_lock(&scratch->lock);
+	char *memory = scratch->chunks[offset / SCRATCH_CHUNK].memory;
+	pthread_mutex_unlock(&scratch->lock);
+	return memory == NULL ? NULL : memory + inside;
+}
+
+const void *scratch_peek(struct scratch *scratch, uint64_t offset,
+			 size_t *ret_bytes)
+{
+	return locate(scratch, offset, ret_bytes);
+}
+
+static int write_file(struct scratch *scratch, uint64_t offset,
+		      const char *from, size_t bytes)
+{
 	while (bytes > 0) {
 		ssize_t n = pwrite(scratch->fd, from, bytes, (off_t)offset);
 		if (n < 0 && errno == EINTR)
@@ -391,10 +451,9 @@ int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
 	return 0;
 }
 
-int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
-		 size_t bytes)
+static int read_file(struct scratch *scratch, uint64_t offset, char *to,
+		     size_t bytes)
 {
-	char *to = data;
 	while (bytes > 0) {
 		ssize_t n = pread(scratch->fd, to, bytes, (off_t)offset);
 		if (n < 0 && errno == EINTR)
@@ -406,6 +465,48 @@ int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
 		bytes -= (size_t)n;
 	}
 	return 0;
+}
+
+int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
+		  size_t bytes)
+{
+	const char *from = data;
+	int r = 0;
+	while (bytes > 0 && r == 0) {
+		size_t n;
+		char *memory = locate(scratch, offset, &n);
+		if (n > bytes)
+			n = bytes;
+		if (memory != NULL)
+			memcpy(memory, from, n);
+		else
+			r = write_file(scratch, offset, from, n);
+		from += n;
+		offset += n;
+		bytes -= n;
+	}
+	return r;
+}
+
+int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
+		 size_t bytes)
+{
+	char *to = data;
+	int r = 0;
+	while (bytes > 0 && r == 0) {
+		size_t n;
+		const char *memory = locate(scratch, offset, &n);
+		if (n > bytes)
+			n = bytes;
+		if (memory != NULL)
+			memcpy(to, memory, n);
+		else
+			r = read_file(scratch, offset, to, n);
+		to += n;
+		offset += n;
+		bytes -= n;
+	}
+	return r;
 }
 
 uint64_t scratch_used(struct scratch *scratch)

@@ -10,6 +10,10 @@
  * them: a unit is free when nobody touches it. That costs one byte a unit,
  * 1.6% of the data.
  *
+ * A bounded number of chunks is in memory instead of the file: what is small or
+ * soon committed costs no system call, and everything else does not stay in
+ * memory.
+ *
  * Thread-safe: one mutex around the counts; data is copied outside of it.
  */
 #ifndef FLAKEY_FUSEFS_SCRATCH_H
@@ -29,6 +33,10 @@ struct scratch;
 int scratch_open(const char *directory, uint64_t limit_bytes,
 		 struct scratch **ret_scratch, struct errmsg *reterr_why);
 void scratch_close(struct scratch *scratch);
+
+/* From now on up to so many chunks are in memory; at most once, before the first
+ * use. Without memory there are none. */
+void scratch_use_memory(struct scratch *scratch, size_t chunks);
 
 /* Gives out up to want_bytes in one piece, at least one byte. 0, -ENOSPC at
  * the limit, -ENOMEM. The space has one holder and no defined content. */
@@ -59,6 +67,11 @@ int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
 		  size_t bytes);
 int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
 		 size_t bytes);
+
+/* Where a held range is, and how much of it in one piece; NULL if it is not in
+ * memory. */
+const void *scratch_peek(struct scratch *scratch, uint64_t offset,
+			 size_t *ret_bytes);
 
 /* Bytes in use, whole units; and the limit, 0 for none. */
 uint64_t scratch_used(struct scratch *scratch);

@@ -83,6 +83,8 @@ static int open_parts(struct volume *volume, const struct volume_config *config,
 		r = scratch_open(config->scratch_directory,
 				 config->scratch_limit_bytes, &volume->scratch,
 				 reterr_why);
+	if (r == 0 && config->memory_chunks > 0)
+		scratch_use_memory(volume->scratch, config->memory_chunks);
 	return r < 0 ? r : make_root(volume);
 }
 

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/list.h"
@@ -38,6 +39,7 @@ struct volume_config {
 	const char *scratch_directory;
 	const char *profile;
 	uint64_t scratch_limit_bytes;
+	size_t memory_chunks; /* of the scratch file, see there */
 	bool store_sync;
 };
 

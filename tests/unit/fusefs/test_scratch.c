@@ -557,12 +557,13 @@ static void step(struct twin *twin)
 			 twin->used_units * SCRATCH_UNIT);
 }
 
-static void counts_and_bytes_are_those_of_a_naive_twin(void **state)
+static void compare_with_twin(size_t memory_chunks)
 {
 	static struct twin twin;
 
-	(void)state;
 	twin = (struct twin){.scratch = open_scratch(0)};
+	if (memory_chunks > 0)
+		scratch_use_memory(twin.scratch, memory_chunks);
 	twin.touched = calloc(UNITS_MAX, sizeof(*twin.touched));
 	twin.data = calloc(UNITS_MAX, SCRATCH_UNIT);
 	assert_non_null(twin.touched);
@@ -576,6 +577,48 @@ static void counts_and_bytes_are_those_of_a_naive_twin(void **state)
 	scratch_close(twin.scratch);
 	free(twin.touched);
 	free(twin.data);
+}
+
+static void counts_and_bytes_are_those_of_a_naive_twin(void **state)
+{
+	(void)state;
+	compare_with_twin(0);
+}
+
+static void bytes_are_right_in_memory_too(void **state)
+{
+	(void)state;
+	compare_with_twin(UNITS_MAX / (SCRATCH_CHUNK / SCRATCH_UNIT));
+}
+
+static void bytes_are_right_where_memory_is_short(void **state)
+{
+	(void)state;
+	compare_with_twin(2);
+}
+
+static void what_is_in_memory_is_not_in_the_file(void **state)
+{
+	struct scratch *scratch = open_scratch(0);
+	uint64_t offsets[3];
+	size_t bytes;
+
+	(void)state;
+	scratch_use_memory(scratch, 2);
+	fill_chunks(scratch, offsets, 2);
+	assert_int_equal(disk_blocks(), 0);
+	assert_non_null(scratch_peek(scratch, offsets[0] + 100, &bytes));
+	assert_int_equal(bytes, SCRATCH_CHUNK - 100);
+	fill_chunks(scratch, offsets + 2, 1);
+	assert_true(disk_blocks() >= SCRATCH_CHUNK / 512);
+	assert_null(scratch_peek(scratch, offsets[2], &bytes));
+	for (int i = 0; i < 3; i++)
+		scratch_drop(scratch, offsets[i], SCRATCH_CHUNK);
+	/* What was dropped is there for the next. */
+	fill_chunks(scratch, offsets, 1);
+	assert_non_null(scratch_peek(scratch, offsets[0], &bytes));
+	scratch_drop(scratch, offsets[0], SCRATCH_CHUNK);
+	scratch_close(scratch);
 }
 
 int main(void)
@@ -596,6 +639,9 @@ int main(void)
 		cmocka_unit_test(what_a_crash_drops_is_trimmed_later),
 		cmocka_unit_test(directory_that_is_not_there_is_named),
 		cmocka_unit_test(counts_and_bytes_are_those_of_a_naive_twin),
+		cmocka_unit_test(bytes_are_right_in_memory_too),
+		cmocka_unit_test(bytes_are_right_where_memory_is_short),
+		cmocka_unit_test(what_is_in_memory_is_not_in_the_file),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
