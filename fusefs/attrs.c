@@ -11,13 +11,12 @@
 
 #define CAPABILITY "security.capability"
 
-static mode_t without_set_id(mode_t mode)
+static mode_t without_set_id(mode_t mode, bool outsider)
 {
-	if (!S_ISREG(mode))
+	if (S_ISDIR(mode))
 		return mode;
 	mode &= ~(mode_t)S_ISUID;
-	/* Without group execution it means mandatory locking, and stays. */
-	if (mode & S_IXGRP)
+	if (mode & S_IXGRP || outsider)
 		mode &= ~(mode_t)S_ISGID;
 	return mode;
 }
@@ -40,10 +39,11 @@ static int record_attributes(struct volume *volume, struct inode *inode,
 		attributes.set |= RECORD_GID;
 		attributes.gid = st->st_gid;
 	}
+	mode_t left = without_set_id(inode->mode, set & ATTRS_OUTSIDER);
 	if (set & (ATTRS_UID | ATTRS_GID) && !(set & ATTRS_MODE) &&
-	    without_set_id(inode->mode) != inode->mode) {
+	    left != inode->mode) {
 		attributes.set |= RECORD_MODE;
-		attributes.mode = without_set_id(inode->mode);
+		attributes.mode = left;
 	}
 	if (inode->nlink > 0) {
 		struct record *record =
@@ -82,13 +82,15 @@ int attrs_set(struct volume *volume, struct inode *inode, int set,
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	}
 	slimlock_unlock(&inode->lock);
-	if (r == 0 && set & (ATTRS_UID | ATTRS_GID))
-		r = attrs_clear_privileges(volume, inode, false);
+	if (r == 0 && set & (ATTRS_UID | ATTRS_GID)) {
+		attrs_learn_capability(volume, inode);
+		r = attrs_clear_privileges(volume, inode, ATTRS_SET_ID_KEPT);
+	}
 	return r;
 }
 
 int attrs_clear_privileges(struct volume *volume, struct inode *inode,
-			   bool set_id)
+			   enum attrs_set_id set_id)
 {
 	int r = 0;
 	if (inode->has_capability)
@@ -97,10 +99,11 @@ int attrs_clear_privileges(struct volume *volume, struct inode *inode,
 		r = 0;
 	if (r == 0)
 		inode->has_capability = false;
-	if (r < 0 || !set_id)
+	if (r < 0 || set_id == ATTRS_SET_ID_KEPT)
 		return r;
 	slimlock_read(&inode->lock);
-	struct stat st = {.st_mode = without_set_id(inode->mode)};
+	bool outsider = set_id == ATTRS_SET_ID_CLEARED_FOR_OUTSIDER;
+	struct stat st = {.st_mode = without_set_id(inode->mode, outsider)};
 	bool change = st.st_mode != inode->mode;
 	slimlock_unlock(&inode->lock);
 	return change ? attrs_set(volume, inode, ATTRS_MODE, &st) : 0;
@@ -108,10 +111,13 @@ int attrs_clear_privileges(struct volume *volume, struct inode *inode,
 
 void attrs_learn_capability(struct volume *volume, struct inode *inode)
 {
+	if (inode->has_capability || inode->knows_capability)
+		return;
 	/* Only root can have given any. */
-	if (geteuid() == 0 && !inode->has_capability &&
+	if (geteuid() == 0 && inode->in_store &&
 	    xattrs_get(volume, inode, CAPABILITY, NULL, 0) >= 0)
 		inode->has_capability = true;
+	inode->knows_capability = true;
 }
 
 int attrs_refresh(struct volume *volume, struct inode *inode)

@@ -72,8 +72,9 @@ struct inode {
 	bool half_made;	       /* the store has a try at it (store_names.c) */
 	bool doomed;	       /* during a crash: it is on the list already */
 	bool adopted;	       /* and about to leave the store (adopt.h) */
-	_Atomic bool has_capability;  /* may have security.capability */
-	_Atomic uint8_t lists_absent; /* access.h: that it surely has not */
+	_Atomic bool has_capability;   /* may have security.capability */
+	_Atomic bool knows_capability; /* whether it has */
+	_Atomic uint8_t lists_absent;  /* access.h: that it surely has not */
 	_Atomic bool dead;   /* of an earlier incarnation, or lost in a crash */
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */

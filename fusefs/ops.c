@@ -3,11 +3,13 @@
 
 #include <errno.h>
 
-#include "fusefs/attrs.h"
 #include "fusefs/inode.h"
 #include "fusefs/loop.h"
 #include "fusefs/names.h"
 #include "fusefs/volume.h"
+#include "fusefs/wire.h"
+
+#define GROUPS_MAX 1024
 
 struct fusefs *ops_enter(fuse_req_t req)
 {
@@ -66,6 +68,31 @@ enum ops_bare ops_check_bare(const struct fusefs *fusefs,
 int ops_bare_error(enum ops_bare bare)
 {
 	return bare == OPS_BARE_DEAD ? EIO : ESTALE;
+}
+
+bool ops_is_outsider(fuse_req_t req, const struct inode *inode)
+{
+	/* Only then it matters, and the groups are asked for in vain. */
+	if ((inode->mode & (S_ISGID | S_IXGRP)) != S_ISGID)
+		return false;
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	if (context->uid == 0 || context->gid == inode->gid)
+		return false;
+	gid_t groups[GROUPS_MAX];
+	int count = fuse_req_getgroups(req, GROUPS_MAX, groups);
+	for (int i = 0; i < count && i < GROUPS_MAX; i++)
+		if (groups[i] == inode->gid)
+			return false;
+	/* Of a process that cannot be looked at nothing is known. */
+	return count >= 0;
+}
+
+enum attrs_set_id ops_set_id(fuse_req_t req, const struct inode *inode)
+{
+	if (!wire_clears_set_id())
+		return ATTRS_SET_ID_KEPT;
+	return ops_is_outsider(req, inode) ? ATTRS_SET_ID_CLEARED_FOR_OUTSIDER
+					   : ATTRS_SET_ID_CLEARED;
 }
 
 int ops_fill_attr(struct fusefs *fusefs, struct inode *inode,

@@ -97,7 +97,8 @@ static int give_up_privileges(fuse_req_t req, struct fusefs *fusefs,
 	uid_t uid = fuse_req_ctx(req)->uid;
 	if (uid != 0 && uid != st->st_uid && !may_write(req, st))
 		return 0;
-	int r = attrs_clear_privileges(fusefs->volume, inode, true);
+	int r = attrs_clear_privileges(fusefs->volume, inode,
+				       ATTRS_SET_ID_CLEARED);
 	return r < 0 ? r : attrs_set(fusefs->volume, inode, 0, st);
 }
 
@@ -108,12 +109,16 @@ static int change(fuse_req_t req, struct fusefs *fusefs, struct inode *inode,
 	int r = -ops_fill_attr(fusefs, inode, &st);
 	if (r == 0 && to_set == 0)
 		return give_up_privileges(req, fusefs, inode, &st);
-	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE) {
+		attrs_learn_capability(fusefs->volume, inode);
 		r = attrs_clear_privileges(fusefs->volume, inode,
-					   wire_clears_set_id());
+					   ops_set_id(req, inode));
+	}
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
 		r = data_truncate(fusefs->volume, inode, attr->st_size);
 	int set = translate(attr, to_set, &st);
+	if (set & (ATTRS_UID | ATTRS_GID) && ops_is_outsider(req, inode))
+		set |= ATTRS_OUTSIDER;
 	if (r == 0 && set != 0)
 		r = attrs_set(fusefs->volume, inode, set, &st);
 	return r;
@@ -177,6 +182,7 @@ static int check_xattr(struct fusefs *fusefs, fuse_ino_t nodeid)
 }
 
 /* A change that was just in time is lost with the rest: 1, nothing to do. */
+
 static int check_xattr_change(struct fusefs *fusefs, fuse_ino_t nodeid)
 {
 	if (!ops_is_control(nodeid) &&

@@ -105,7 +105,7 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 	 * page of a mapping takes none. */
 	if (!fi->writepage && (wire_clears_set_id() || inode->has_capability))
 		r = attrs_clear_privileges(fusefs->volume, inode,
-					   wire_clears_set_id());
+					   ops_set_id(req, inode));
 	if (r == 0)
 		r = data_write(fusefs->volume, inode, write);
 	if (r < 0 || fi->writepage)

@@ -69,16 +69,17 @@ static void describe(const struct fusefs *fusefs, struct ops_handle *handle,
 }
 
 /* What opening does to the file: last of all, for it cannot be undone. */
-static int cut_off(struct fusefs *fusefs, struct inode *inode)
+static int cut_off(fuse_req_t req, struct fusefs *fusefs, struct inode *inode)
 {
 	int r = attrs_clear_privileges(fusefs->volume, inode,
-				       wire_clears_set_id());
+				       ops_set_id(req, inode));
 	return r < 0 ? r : data_truncate(fusefs->volume, inode, 0);
 }
 
 /* Takes the handle over, also if it fails. */
-static int open_inode(struct fusefs *fusefs, struct inode *inode,
-		      struct ops_handle *handle, struct fuse_file_info *fi)
+static int open_inode(fuse_req_t req, struct fusefs *fusefs,
+		      struct inode *inode, struct ops_handle *handle,
+		      struct fuse_file_info *fi)
 {
 	int r = -ops_check_inode(inode);
 	if (r == 0 && handle == NULL)
@@ -93,7 +94,7 @@ static int open_inode(struct fusefs *fusefs, struct inode *inode,
 	if (r == 0 && (fi->flags & O_ACCMODE) != O_RDONLY)
 		attrs_learn_capability(fusefs->volume, inode);
 	if (r == 0 && fi->flags & O_TRUNC)
-		r = cut_off(fusefs, inode);
+		r = cut_off(req, fusefs, inode);
 	if (r < 0) {
 		free_handle(fusefs, handle);
 		return r;
@@ -110,7 +111,7 @@ void ops_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 		ops_leave(fusefs);
 		return;
 	}
-	int r = open_inode(fusefs, ops_inode(fusefs, nodeid),
+	int r = open_inode(req, fusefs, ops_inode(fusefs, nodeid),
 			   calloc(1, sizeof(struct ops_handle)), fi);
 	if (r < 0)
 		fuse_reply_err(req, -r);
@@ -130,7 +131,7 @@ static void reply_create(fuse_req_t req, struct fusefs *fusefs,
 	};
 	int r = -ops_fill_attr(fusefs, inode, &entry.attr);
 	if (r == 0)
-		r = open_inode(fusefs, inode, handle, fi);
+		r = open_inode(req, fusefs, inode, handle, fi);
 	else
 		free(handle);
 	if (r < 0) {
