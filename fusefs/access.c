@@ -17,6 +17,9 @@ enum kind {
 	KIND_DEFAULT,
 };
 
+/* Of a list, about as much as any inode has room for. */
+#define MANY_BYTES 200
+
 static const char *const names[] = {ACL_ACCESS_NAME, ACL_DEFAULT_NAME};
 
 static uint8_t bit_of(enum kind kind)
@@ -178,6 +181,9 @@ static int set_locked(struct volume *volume, struct inode *inode,
 	int r = journal_has_room(&volume->journal);
 	if (r == 0)
 		r = live_locked(volume, inode, kind, &old);
+	if (r == 0 && acl != NULL)
+		r = xattrs_try_locked(volume, inode, names[kind], acl->bytes,
+				      acl->size_bytes);
 	if (r < 0 || (acl == NULL && old == NULL))
 		return r;
 	slimlock_write(&inode->lock);
@@ -192,7 +198,11 @@ static int set_locked(struct volume *volume, struct inode *inode,
 			change.acl = NULL;
 	}
 	change.sets_acl = change.acl != NULL || old != NULL;
-	r = carry_out(volume, inode, &change);
+	if (kind == KIND_ACCESS && old != NULL)
+		acl_set_mode(old, inode->mode);
+	/* To say it once more changes no time either. */
+	if (change.mode != inode->mode || !acl_equal(change.acl, old))
+		r = carry_out(volume, inode, &change);
 	slimlock_unlock(&inode->lock);
 	return r;
 }
@@ -261,6 +271,10 @@ int access_begin_locked(struct volume *volume, struct inode *directory,
 	inode->mode = acl_inherit(acl, inode->mode);
 	if (r == 0 && !acl_is_minimal(acl))
 		r = give(inode, KIND_ACCESS, acl);
+	/* A directory has it twice, which may be more than it has room for. */
+	if (r == 0 && acl->size_bytes > MANY_BYTES)
+		r = xattrs_try_locked(volume, inode, ACL_ACCESS_NAME,
+				      acl->bytes, acl->size_bytes);
 	return r;
 }
 

@@ -73,12 +73,26 @@ static int end(struct commit *commit, int r)
 	return told;
 }
 
-/* Whether the record waits until the cause is gone. */
-static bool may_go_away(const struct record *record, int r)
+/* Whether it is the file that has no room for one more xattr, for ever, and not
+ * the disk, which would have none for another file's either. */
+static bool is_beyond_inode(struct volume *volume,
+			    const struct record_xattr *xattr)
 {
-	/* A value beyond the room of an inode is never taken. */
+	if (xattr->value == NULL)
+		return false;
+	cleanup_fd int fd = store_trial_open(volume->store);
+	if (fd < 0)
+		return xattr->size_bytes >= XATTR_SURE_BYTES;
+	return store_trial_set(fd, xattr->name, xattr->value,
+			       xattr->size_bytes) == 0;
+}
+
+/* Whether the record waits until the cause is gone. */
+static bool may_go_away(struct volume *volume, const struct record *record,
+			int r)
+{
 	if (r == -ENOSPC && record->kind == RECORD_XATTR)
-		return record->xattr.size_bytes < XATTR_SURE_BYTES;
+		return !is_beyond_inode(volume, &record->xattr);
 	return store_error_passes(r);
 }
 
@@ -99,7 +113,7 @@ static int step_locked(struct commit *commit)
 	if (r < 0)
 		writeback_log_locked(volume, record->inode, "store-error",
 				     strerror(-r));
-	if (r < 0 && may_go_away(record, r))
+	if (r < 0 && may_go_away(volume, record, r))
 		return r;
 	if (r < 0) {
 		writeback_log_lost_locked(volume, record->inode,

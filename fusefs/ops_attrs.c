@@ -245,7 +245,7 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
 	ssize_t n = buffer == NULL ? -ENOMEM : check_xattr(fusefs, nodeid);
 	if (n == 0)
 		n = xattrs_list(fusefs->volume, ops_inode(fusefs, nodeid),
-				buffer, size);
+				fuse_req_ctx(req)->uid == 0, buffer, size);
 	reply_bytes(req, n, buffer, size);
 	free(buffer);
 	ops_leave(fusefs);

@@ -46,7 +46,6 @@ struct store {
 	int root_fd;
 	dev_t device;
 	bool sync;
-	bool has_lists;
 	uid_t uid; /* ours: asking costs a system call each time */
 	gid_t gid;
 	gid_t groups[GROUPS_MAX]; /* that we are in */
@@ -124,7 +123,6 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	store->root_fd = steal_fd(&fd);
 	store->device = st.st_dev;
 	store->sync = sync;
-	store->has_lists = store_acl_works(store->root_fd);
 	store->uid = geteuid();
 	store->gid = getegid();
 	store->group_count = getgroups(GROUPS_MAX, store->groups);
@@ -161,11 +159,6 @@ bool store_may_own(const struct store *store, uid_t uid, gid_t gid)
 	for (int i = 0; i < store->group_count && !known; i++)
 		known = store->groups[i] == gid;
 	return known;
-}
-
-bool store_has_lists(const struct store *store)
-{
-	return store->has_lists;
 }
 
 int store_dup_root(struct store *store)

@@ -46,8 +46,6 @@ int store_digest(struct store *store, uint64_t *ret_digest);
 int store_dup_root(struct store *store);
 /* openat(2) of something that we own, whatever its mode says. */
 int store_open_owned(int dirfd, const char *name, int flags);
-/* Whether its file system keeps POSIX access lists: tried when opened. */
-bool store_has_lists(const struct store *store);
 /* Waits for the store's own disk if it was opened with sync. */
 int store_barrier(struct store *store);
 
@@ -136,9 +134,14 @@ ssize_t store_get_xattr_locked(struct volume *volume, struct inode *inode,
 ssize_t store_list_xattr_locked(struct volume *volume, struct inode *inode,
 				char *list, size_t size);
 
-/* Access lists (store_acl.c). Whether the file system of that directory takes
- * them. */
-bool store_acl_works(int dirfd);
+/* An unnamed file where the store is, to try on it what the store would take of a
+ * file of its own (store_trial.c); -errno where there can be none. */
+int store_trial_open(struct store *store);
+int store_trial_set(int fd, const char *name, const void *value, size_t size);
+/* Whether the store keeps access lists. */
+bool store_trial_of_lists(struct store *store);
+
+/* Access lists (store_acl.c). */
 /* What the new object `name` inherited from the store's directory is replaced by
  * what its record says. dirfd is that directory. */
 int store_acl_dress(struct inode *directory, int dirfd, const char *name,

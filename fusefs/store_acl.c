@@ -4,11 +4,8 @@
  * backing directory to all that is made there; that is the right one unless its
  * record was dropped, and it is looked at where a directory has one.
  */
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/posix_acl.h>
-#include <linux/posix_acl_xattr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
@@ -22,39 +19,6 @@
 #include "fusefs/volume.h"
 
 #define PATH_BYTES 64
-
-/* One more user than a mode can speak of: ourselves, whom any user namespace
- * knows. */
-static int try_list(int fd)
-{
-	const struct {
-		struct posix_acl_xattr_header header;
-		struct posix_acl_xattr_entry entries[5];
-	} list = {.header = {htole32(POSIX_ACL_XATTR_VERSION)},
-		  .entries = {
-			  {htole16(ACL_USER_OBJ), htole16(ACL_READ), ~0u},
-			  {htole16(ACL_USER), htole16(ACL_READ),
-			   htole32(geteuid())},
-			  {htole16(ACL_GROUP_OBJ), 0, ~0u},
-			  {htole16(ACL_MASK), htole16(ACL_READ), ~0u},
-			  {htole16(ACL_OTHER), 0, ~0u},
-		  }};
-	return fsetxattr(fd, ACL_ACCESS_NAME, &list, sizeof(list), 0) < 0
-		       ? -errno
-		       : 0;
-}
-
-bool store_acl_works(int dirfd)
-{
-	cleanup_fd int fd =
-		openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : try_list(fd);
-	if (r == 0 || r == -EOPNOTSUPP)
-		return r == 0 && fd >= 0;
-	/* No unnamed files there, or no room for one: then what it says. */
-	return fgetxattr(dirfd, ACL_ACCESS_NAME, NULL, 0) >= 0 ||
-	       errno == ENODATA;
-}
 
 /* A list that is valid for us, or NULL. */
 static int adopt(void *value, size_t size, struct acl **ret_acl)
@@ -97,20 +61,27 @@ static int replace(const char *path, const char *name, const struct acl *acl)
 	return r < 0 ? -errno : 1;
 }
 
-static bool is_inherited(struct inode *directory, int dirfd)
+/* 1 if new entries of the directory inherit a list, 0 if not. */
+static int inherits(struct inode *directory, int dirfd)
 {
 	int8_t *stored = &directory->directory->stored_default;
-	if (*stored == 0)
-		*stored = fgetxattr(dirfd, ACL_DEFAULT_NAME, NULL, 0) >= 0 ? 1
-									   : -1;
+	if (*stored == 0) {
+		ssize_t n = fgetxattr(dirfd, ACL_DEFAULT_NAME, NULL, 0);
+		if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return -errno;
+		*stored = n < 0 ? -1 : 1;
+	}
 	return *stored > 0;
 }
 
 int store_acl_dress(struct inode *directory, int dirfd, const char *name,
 		    const struct record_attributes *attributes)
 {
+	int inherited = inherits(directory, dirfd);
+	if (inherited < 0)
+		return inherited;
 	if (attributes->access_list == NULL &&
-	    attributes->default_list == NULL && !is_inherited(directory, dirfd))
+	    attributes->default_list == NULL && !inherited)
 		return 0;
 	cleanup_fd int fd =
 		openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

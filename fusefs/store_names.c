@@ -61,15 +61,20 @@ int store_inode_stat_locked(struct volume *volume, struct inode *inode,
 	return fstat(store_fd_of(inode), ret_st) < 0 ? -errno : 0;
 }
 
+/* With its mode at once where it has its owner at once: then it never is what no
+ * creation could leave, its access list included. */
 static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 		const struct record_attributes *attributes, int *ret_fd)
 {
+	mode_t mode = 0600;
 	*ret_fd = -1;
+	if (attributes->uid == geteuid())
+		mode = attributes->mode & 0777;
 	if (inode_is_regular(inode)) {
 		*ret_fd = openat(dirfd, to->name,
 				 O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW |
 					 O_CLOEXEC,
-				 0600);
+				 mode);
 		return *ret_fd < 0 ? -errno : 0;
 	}
 	int r;
@@ -80,7 +85,7 @@ static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 	else if (S_ISLNK(inode->type))
 		r = symlinkat(inode->target, dirfd, to->name);
 	else
-		r = mknodat(dirfd, to->name, inode->type | 0600, inode->rdev);
+		r = mknodat(dirfd, to->name, inode->type | mode, inode->rdev);
 	return r < 0 ? -errno : 0;
 }
 

@@ -78,7 +78,7 @@ static int open_parts(struct volume *volume, const struct volume_config *config,
 		r = store_open(config->source, config->store_sync,
 			       &volume->store, reterr_why);
 	if (r == 0)
-		volume->has_lists = store_has_lists(volume->store);
+		volume->has_lists = store_trial_of_lists(volume->store);
 	if (r == 0)
 		r = scratch_open(config->scratch_directory,
 				 config->scratch_limit_bytes, &volume->scratch,

@@ -20,6 +20,9 @@
 /* Of all names together, as the kernel has it for listxattr(2). */
 #define LIST_BYTES_MAX 65536
 
+/* Every file system with xattrs has room for these. */
+#define SURE_BYTES 512
+
 struct entry {
 	struct list link;
 	char *name;
@@ -93,14 +96,18 @@ static void *copy_value(const void *value, size_t size)
 	return copy;
 }
 
-/* Names that the kernel keeps for itself. */
+/* Who may do what in them the kernel has checked; here it is only whether there
+ * is such a name. */
 static int check_name(const char *name)
 {
-	if (strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0)
-		return 0;
-	if (strncmp(name, XATTR_SYSTEM_PREFIX, XATTR_SYSTEM_PREFIX_LEN) == 0)
-		return -EOPNOTSUPP;
-	return geteuid() == 0 ? 0 : -EOPNOTSUPP;
+	static const char *const prefixes[] = {
+		XATTR_USER_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_SECURITY_PREFIX};
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		size_t length = strlen(prefixes[i]);
+		if (strncmp(name, prefixes[i], length) == 0)
+			return name[length] == '\0' ? -EINVAL : 0;
+	}
+	return -EOPNOTSUPP;
 }
 
 static ssize_t get_locked(struct volume *volume, struct inode *inode,
@@ -201,53 +208,6 @@ static int change_locked(struct volume *volume, struct inode *inode,
 	return entry != NULL ? 0 : -ENOMEM;
 }
 
-int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
-	       const void *value, size_t size, int flags)
-{
-	int r = check_name(name);
-	if (r < 0)
-		return r;
-	if (volume->read_only)
-		return -EROFS;
-	if (size > XATTR_SIZE_MAX)
-		return -E2BIG;
-	cleanup_free void *copy = copy_value(value, size);
-	if (copy == NULL)
-		return -ENOMEM;
-	pthread_mutex_lock(&volume->lock);
-	/* What the store cannot hold must not be acknowledged. */
-	ssize_t n = store_get_xattr_locked(volume, volume->root, name, NULL, 0);
-	r = n == -EOPNOTSUPP ? -EOPNOTSUPP : 0;
-	if (r == 0)
-		n = get_locked(volume, inode, name, NULL, 0);
-	if (r == 0 && n >= 0 && flags & XATTR_CREATE)
-		r = -EEXIST;
-	if (r == 0 && n == -ENODATA && flags & XATTR_REPLACE)
-		r = -ENODATA;
-	bool same = r == 0 && n == (ssize_t)size &&
-		    has_value(volume, inode, name, value, size);
-	if (r == 0 && !same)
-		r = change_locked(volume, inode, name, copy, size);
-	if (r == 0 && !same)
-		copy = NULL;
-	pthread_mutex_unlock(&volume->lock);
-	return r;
-}
-
-int xattrs_remove(struct volume *volume, struct inode *inode, const char *name)
-{
-	int r = check_name(name);
-	if (r < 0)
-		return r;
-	if (volume->read_only)
-		return -EROFS;
-	pthread_mutex_lock(&volume->lock);
-	ssize_t n = get_locked(volume, inode, name, NULL, 0);
-	r = n < 0 ? (int)n : change_locked(volume, inode, name, NULL, 0);
-	pthread_mutex_unlock(&volume->lock);
-	return r;
-}
-
 static bool is_shown(const struct volume *volume, const char *name)
 {
 	return access_is_list(name) ? volume->has_lists : check_name(name) == 0;
@@ -295,8 +255,121 @@ static ssize_t list_locked(struct volume *volume, struct inode *inode,
 	return r < 0 ? r : (ssize_t)used;
 }
 
-ssize_t xattrs_list(struct volume *volume, struct inode *inode, char *list,
-		    size_t size)
+/* What an xattr takes in the store, about. */
+static size_t room_of(const char *name, size_t size)
+{
+	return 16 + strlen(name) + size;
+}
+
+/* All xattrs but one, with their values; or just how much that is. */
+static ssize_t try_others(struct volume *volume, struct inode *inode,
+			  const char *but, int fd)
+{
+	cleanup_free char *list = malloc(LIST_BYTES_MAX);
+	cleanup_free char *value = fd < 0 ? NULL : malloc(XATTR_SIZE_MAX);
+	if (list == NULL || (fd >= 0 && value == NULL))
+		return -ENOMEM;
+	ssize_t n = list_locked(volume, inode, list);
+	size_t total = 0;
+	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(list + at) + 1) {
+		const char *name = list + at;
+		if (strcmp(name, but) == 0)
+			continue;
+		ssize_t size = get_locked(volume, inode, name, value,
+					  fd < 0 ? 0 : XATTR_SIZE_MAX);
+		/* What cannot be read, or be set by us, is no hindrance. */
+		if (size >= 0 && fd >= 0)
+			(void)store_trial_set(fd, name, value, (size_t)size);
+		if (size >= 0)
+			total += room_of(name, (size_t)size);
+	}
+	return n < 0 ? n : (ssize_t)total;
+}
+
+int xattrs_try_locked(struct volume *volume, struct inode *inode,
+		      const char *name, const void *value, size_t size)
+{
+	ssize_t others = try_others(volume, inode, name, -1);
+	if (others < 0)
+		return (int)others;
+	bool sure = access_is_list(name) || strncmp(name, XATTR_USER_PREFIX,
+						    XATTR_USER_PREFIX_LEN) == 0;
+	if (sure && (size_t)others + room_of(name, size) <= SURE_BYTES)
+		return 0;
+	cleanup_fd int fd = store_trial_open(volume->store);
+	if (fd < 0)
+		return 0; /* cannot be tried there */
+	others = try_others(volume, inode, name, fd);
+	return others < 0 ? (int)others
+			  : store_trial_set(fd, name, value, size);
+}
+
+int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
+	       const void *value, size_t size, int flags)
+{
+	int r = check_name(name);
+	if (r < 0)
+		return r;
+	if (volume->read_only)
+		return -EROFS;
+	if (size > XATTR_SIZE_MAX)
+		return -E2BIG;
+	cleanup_free void *copy = copy_value(value, size);
+	if (copy == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&volume->lock);
+	ssize_t n = store_get_xattr_locked(volume, volume->root, name, NULL, 0);
+	r = n == -EOPNOTSUPP ? -EOPNOTSUPP : 0;
+	if (r == 0)
+		n = get_locked(volume, inode, name, NULL, 0);
+	if (r == 0 && n >= 0 && flags & XATTR_CREATE)
+		r = -EEXIST;
+	if (r == 0 && n == -ENODATA && flags & XATTR_REPLACE)
+		r = -ENODATA;
+	bool same = r == 0 && n == (ssize_t)size &&
+		    has_value(volume, inode, name, value, size);
+	if (r == 0 && !same)
+		r = xattrs_try_locked(volume, inode, name, value, size);
+	if (r == 0 && !same)
+		r = change_locked(volume, inode, name, copy, size);
+	if (r == 0 && !same)
+		copy = NULL;
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+int xattrs_remove(struct volume *volume, struct inode *inode, const char *name)
+{
+	int r = check_name(name);
+	if (r < 0)
+		return r;
+	if (volume->read_only)
+		return -EROFS;
+	pthread_mutex_lock(&volume->lock);
+	ssize_t n = get_locked(volume, inode, name, NULL, 0);
+	r = n < 0 ? (int)n : change_locked(volume, inode, name, NULL, 0);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+/* In place; the new length. */
+static size_t leave_out_trusted(char *list, size_t length)
+{
+	size_t used = 0;
+	for (size_t at = 0; at < length;) {
+		size_t size = strlen(list + at) + 1;
+		if (strncmp(list + at, XATTR_TRUSTED_PREFIX,
+			    XATTR_TRUSTED_PREFIX_LEN) != 0) {
+			memmove(list + used, list + at, size);
+			used += size;
+		}
+		at += size;
+	}
+	return used;
+}
+
+ssize_t xattrs_list(struct volume *volume, struct inode *inode, bool trusted,
+		    char *list, size_t size)
 {
 	cleanup_free char *all = malloc(LIST_BYTES_MAX);
 	if (all == NULL)
@@ -304,6 +377,8 @@ ssize_t xattrs_list(struct volume *volume, struct inode *inode, char *list,
 	pthread_mutex_lock(&volume->lock);
 	ssize_t n = list_locked(volume, inode, all);
 	pthread_mutex_unlock(&volume->lock);
+	if (n > 0 && !trusted)
+		n = (ssize_t)leave_out_trusted(all, (size_t)n);
 	if (n < 0 || size == 0)
 		return n;
 	if ((size_t)n > size)

@@ -23,12 +23,19 @@ int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
 int xattrs_remove(struct volume *volume, struct inode *inode, const char *name);
 ssize_t xattrs_get(struct volume *volume, struct inode *inode, const char *name,
 		   void *value, size_t size);
-ssize_t xattrs_list(struct volume *volume, struct inode *inode, char *list,
-		    size_t size);
+/* trusted: whether the caller may know of such names. */
+ssize_t xattrs_list(struct volume *volume, struct inode *inode, bool trusted,
+		    char *list, size_t size);
 
 /* A record of inode with that name was stored: what the store has now need not
  * be kept. */
 void xattrs_settle(struct inode *inode, const char *name);
+
+/* What the store cannot hold must not be acknowledged: whether it would take this
+ * xattr beside those that the file has, tried on another file where it is not
+ * sure. */
+int xattrs_try_locked(struct volume *volume, struct inode *inode,
+		      const char *name, const void *value, size_t size);
 
 /* Values that access.c answers for, kept here because they come and go in the
  * same way. True with the value (NULL: removed) if it differs from the store.

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "common/text.h"
+#include "fusefs/access.h"
 #include "fusefs/attrs.h"
 #include "fusefs/data.h"
 #include "fusefs/inode.h"
@@ -276,6 +277,8 @@ static ssize_t get_live(void *user, const char *name, void *value, size_t size)
 {
 	struct live *live = user;
 
+	if (access_is_list(name))
+		return access_get(live->volume, live->inode, name, value, size);
 	return xattrs_get(live->volume, live->inode, name, value, size);
 }
 
@@ -301,7 +304,8 @@ static void add_live(struct image *image, struct live *live, const char *path)
 		assert_int_equal(
 			names_readlink(live->volume, live->inode, &target), 0);
 	entry.target = target;
-	ssize_t n = xattrs_list(live->volume, live->inode, list, sizeof(list));
+	ssize_t n = xattrs_list(live->volume, live->inode, true, list,
+				sizeof(list));
 	char *xattrs = n > 0 ? describe_xattrs(list, n, get_live, live) : NULL;
 	entry.xattrs = xattrs;
 	image_add(image, &entry);

@@ -167,6 +167,12 @@ WRAP(int, setxattr, -1,
 WRAP(ssize_t, getxattr, -1,
      (const char *path, const char *name, void *value, size_t size),
      (path, name, value, size))
+WRAP(int, fsetxattr, fd,
+     (int fd, const char *name, const void *value, size_t size, int flags),
+     (fd, name, value, size, flags))
+WRAP(ssize_t, fgetxattr, fd,
+     (int fd, const char *name, void *value, size_t size),
+     (fd, name, value, size))
 WRAP(ssize_t, listxattr, -1, (const char *path, char *list, size_t size),
      (path, list, size))
 WRAP(int, removexattr, -1, (const char *path, const char *name), (path, name))

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "common/event.h"
+#include "fusefs/access.h"
 #include "fusefs/attrs.h"
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
@@ -103,7 +104,8 @@ static int64_t read_file(struct scene *scene)
 	return r == sizeof(back) ? 0 : r;
 }
 
-static int64_t create(struct scene *scene, const char *name, mode_t mode)
+static int64_t create_in(struct scene *scene, struct inode *directory,
+			 const char *name, mode_t mode)
 {
 	const struct names_new what = {
 		.mode = mode,
@@ -113,12 +115,16 @@ static int64_t create(struct scene *scene, const char *name, mode_t mode)
 	};
 	struct inode *inode = NULL;
 
-	int64_t r =
-		FAILING(scene, names_create(scene->volume, scene->volume->root,
-					    name, &what, &inode));
+	int64_t r = FAILING(scene, names_create(scene->volume, directory, name,
+						&what, &inode));
 	if (r == 0)
 		names_forget(scene->volume, inode, 1);
 	return r;
+}
+
+static int64_t create(struct scene *scene, const char *name, mode_t mode)
+{
+	return create_in(scene, scene->volume->root, name, mode);
 }
 
 static int64_t create_file(struct scene *scene)
@@ -298,8 +304,8 @@ static int64_t list_xattrs(struct scene *scene)
 	char list[100];
 
 	struct inode *inode = sandbox_find(&scene->sandbox, "d/x");
-	int64_t r = FAILING(
-		scene, xattrs_list(scene->volume, inode, list, sizeof(list)));
+	int64_t r = FAILING(scene, xattrs_list(scene->volume, inode, true, list,
+					       sizeof(list)));
 	names_forget(scene->volume, inode, 1);
 	return r > 0 ? 0 : r;
 }
@@ -313,6 +319,59 @@ static int64_t set_attributes(struct scene *scene)
 					     ATTRS_MODE | ATTRS_MTIME, &st));
 	names_forget(scene->volume, inode, 1);
 	return r;
+}
+
+/* rwx for user 0, of a class that has as much. */
+static const uint16_t list_of_access[] = {
+	2, 0,	   1,	   7,  0xffff, 0xffff, 2,      7,  0, 0,      4,
+	5, 0xffff, 0xffff, 16, 7,      0xffff, 0xffff, 32, 0, 0xffff, 0xffff,
+};
+
+static int64_t set_list(struct scene *scene, const char *path, const char *name)
+{
+	struct inode *inode = sandbox_find(&scene->sandbox, path);
+	int64_t r = FAILING(scene, access_set(scene->volume, inode, name,
+					      list_of_access,
+					      sizeof(list_of_access), false));
+	names_forget(scene->volume, inode, 1);
+	return r;
+}
+
+static int64_t set_access_list(struct scene *scene)
+{
+	return set_list(scene, "d/x", "system.posix_acl_access");
+}
+
+static int64_t set_default_list(struct scene *scene)
+{
+	return set_list(scene, "d", "system.posix_acl_default");
+}
+
+static int64_t remove_list(struct scene *scene)
+{
+	struct inode *inode = sandbox_find(&scene->sandbox, "d/x");
+	int64_t r = FAILING(scene, access_remove(scene->volume, inode,
+						 "system.posix_acl_access"));
+	names_forget(scene->volume, inode, 1);
+	return r;
+}
+
+static int64_t inherit(struct scene *scene, const char *name, mode_t mode)
+{
+	struct inode *directory = sandbox_find(&scene->sandbox, "d");
+	int64_t r = create_in(scene, directory, name, mode);
+	names_forget(scene->volume, directory, 1);
+	return r;
+}
+
+static int64_t inherit_in_file(struct scene *scene)
+{
+	return inherit(scene, "heir", S_IFREG | 0666);
+}
+
+static int64_t inherit_in_directory(struct scene *scene)
+{
+	return inherit(scene, "heirs", S_IFDIR | 0777);
 }
 
 static int64_t rename_to(struct scene *scene, const char *from, const char *to,
@@ -460,6 +519,11 @@ const struct scene_step scene_steps[] = {
 	{"removexattr", remove_xattr, SCENE_CHANGES, false},
 	{"listxattr", list_xattrs, SCENE_CHANGES, false},
 	{"attributes", set_attributes, SCENE_CHANGES, false},
+	{"access list", set_access_list, SCENE_CHANGES, false},
+	{"default list", set_default_list, SCENE_CHANGES, false},
+	{"create with a list", inherit_in_file, SCENE_CHANGES, false},
+	{"mkdir with lists", inherit_in_directory, SCENE_CHANGES, false},
+	{"removal of a list", remove_list, SCENE_CHANGES, false},
 	{"rename", rename_new, SCENE_CHANGES, false},
 	{"rename over", rename_over, SCENE_CHANGES, false},
 	{"exchange", exchange, SCENE_CHANGES, false},

@@ -41,7 +41,7 @@ struct scene_step {
 	bool promises; /* success means that the store has it */
 };
 
-#define SCENE_STEPS 42
+#define SCENE_STEPS 47
 extern const struct scene_step scene_steps[SCENE_STEPS];
 
 /* A store with all that the steps need, read again from the beginning; if asked
