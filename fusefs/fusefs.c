@@ -17,6 +17,7 @@
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/log.h"
+#include "common/mountinfo.h"
 #include "common/subprocess.h"
 #include "fusefs/commit.h"
 #include "fusefs/loop.h"
@@ -173,29 +174,46 @@ static int make_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 	if (fusefs->session != NULL)
 		return 0;
 	errmsg_set(reterr_why, "libfuse refused to start: %s",
-		   libfuse_words.text);
+		   libfuse_words.text[0] != '\0' ? libfuse_words.text
+						 : "it does not say why");
 	return -EIO;
+}
+
+/* Without memory libfuse forgets the type, by which others know our mounts. */
+static int check_type(const struct fusefs *fusefs)
+{
+	struct mountinfo mount = {0};
+	int r = mountinfo_find(fusefs->config.mountpoint, &mount);
+	if (r == 0 && strcmp(mount.type, MOUNTINFO_TYPE_FUSE) != 0)
+		r = -ENOMEM;
+	mountinfo_done(&mount);
+	return r == -ENOMEM ? r : 0; /* mounted it is, seen or not */
 }
 
 static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
 	libfuse_words.text[0] = '\0';
 	errno = 0;
-	if (fuse_session_mount(fusefs->session, fusefs->config.mountpoint) ==
+	if (fuse_session_mount(fusefs->session, fusefs->config.mountpoint) !=
 	    0) {
-		int r = wire_attach(fusefs->session);
-		fusefs->mounted = r == 0;
-		if (r < 0)
-			fuse_session_unmount(fusefs->session);
+		int r = errno > 0 ? -errno : -EIO;
+		errmsg_set(reterr_why,
+			   "cannot mount on '%s': %s; check that fusermount3 is"
+			   " installed and /dev/fuse may be opened",
+			   fusefs->config.mountpoint,
+			   libfuse_words.text[0] != '\0' ? libfuse_words.text
+							 : strerror(-r));
 		return r;
 	}
-	int r = errno > 0 ? -errno : -EIO;
-	errmsg_set(reterr_why,
-		   "cannot mount on '%s': %s; check that fusermount3 is"
-		   " installed and /dev/fuse may be opened",
-		   fusefs->config.mountpoint,
-		   libfuse_words.text[0] != '\0' ? libfuse_words.text
-						 : strerror(-r));
+	int r = wire_attach(fusefs->session);
+	if (r == 0)
+		r = check_type(fusefs);
+	fusefs->mounted = r == 0;
+	if (r < 0) {
+		errmsg_set(reterr_why, "cannot serve '%s': %s",
+			   fusefs->config.mountpoint, strerror(-r));
+		fuse_session_unmount(fusefs->session);
+	}
 	return r;
 }
 

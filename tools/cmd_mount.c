@@ -102,7 +102,7 @@ static int run(const struct cmd_args *args)
 	char lists[LISTS_BYTES_MAX];
 	struct mount_options mount;
 	struct preflight places;
-	struct errmsg why;
+	struct errmsg why = {"not enough memory"};
 	int status;
 	int r;
 

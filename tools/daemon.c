@@ -16,6 +16,7 @@
 #include "common/errmsg.h"
 #include "common/log.h"
 #include "fusefs/fusefs.h"
+#include "tools/unmount.h"
 
 /* What the child tells its parent, in one write that a pipe keeps whole. */
 struct outcome {
@@ -141,6 +142,9 @@ static int prove(const char *mountpoint, struct errmsg *reterr_why)
 
 		errmsg_set(reterr_why, "mounted, but '%s' does not answer: %s",
 			   mountpoint, strerrordesc_np(-r));
+		/* What was said to have failed must not be there. If this
+		 * fails, too, the next mount will say what it finds. */
+		(void)unmount_path(mountpoint, true, NULL);
 		return r;
 	}
 	if (fs.f_type != FUSE_SUPER_MAGIC) {
