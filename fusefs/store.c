@@ -12,10 +12,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,6 +49,8 @@ struct store_fd {
 struct store {
 	int root_fd;
 	dev_t device;
+	struct store_lend lend;
+	bool acts_for; /* store_act_for() works */
 	bool sync;
 	uid_t uid; /* ours: asking costs a system call each time */
 	gid_t gid;
@@ -122,6 +128,7 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 		return -ENOMEM;
 	store->root_fd = steal_fd(&fd);
 	store->device = st.st_dev;
+	store->lend.root_fd = store->root_fd;
 	store->sync = sync;
 	store->uid = geteuid();
 	store->gid = getegid();
@@ -130,6 +137,13 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	list_init(&store->fds);
 	list_init(&store->orphans);
 	pthread_mutex_init(&store->lock, NULL);
+	/* Threads that come later have it, too: acting for a user, they keep
+	 * their capabilities. */
+	store->acts_for =
+		store->uid == 0 &&
+		prctl(PR_SET_SECUREBITS,
+		      prctl(PR_GET_SECUREBITS) | SECBIT_NO_SETUID_FIXUP) == 0;
+	store_lend_recover(&store->lend);
 	*ret_store = store;
 	return 0;
 }
@@ -142,6 +156,24 @@ void store_close(struct store *store)
 	close(store->root_fd); /* lets go of the lock, too */
 	pthread_mutex_destroy(&store->lock);
 	free(store);
+}
+
+void store_act_for(const struct store *store, uid_t uid, gid_t gid)
+{
+	if (!store->acts_for)
+		return;
+	(void)setfsgid(gid); /* what it did not change is mended later */
+	(void)setfsuid(uid);
+}
+
+void store_act_for_self(const struct store *store)
+{
+	store_act_for(store, store->uid, store->gid);
+}
+
+struct store_lend *store_lender(struct store *store)
+{
+	return &store->lend;
 }
 
 int store_root_stat(struct store *store, struct stat *ret_st)
@@ -313,41 +345,54 @@ void store_forget_fd(struct store *store, struct inode *inode)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* The same for a file in a directory of ours that its owner may not search: the
- * directory's bits are lent instead. */
-static int open_in_closed(int dirfd, const char *name, int flags)
+/* The object that fd, which is O_PATH, stands for, opened. Without /proc by its
+ * name; then somebody else may have exchanged it. */
+static int reopen(int fd, int dirfd, const char *name, int flags)
 {
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int opened = openat(AT_FDCWD, path, flags | O_CLOEXEC);
+	if (opened < 0 && errno == ENOENT)
+		opened = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	return opened < 0 ? -errno : opened;
+}
+
+/* A name is looked at before it is opened: what somebody else has put there may
+ * be a device, which does things when it is opened, or a fifo. */
+static int open_looking(struct store *store, int dirfd, const char *name,
+			int flags, bool lend)
+{
+	cleanup_fd int fd =
+		openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	if (fstat(dirfd, &st) < 0 || st.st_uid != geteuid() ||
-	    (st.st_mode & 0700) == 0700 ||
-	    fchmod(dirfd, (st.st_mode & 07777) | 0700) < 0)
-		return -EACCES;
-	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
-	int r = fd < 0 ? -errno : fd;
-	(void)fchmod(dirfd, st.st_mode & 07777); /* best effort */
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!(flags & O_DIRECTORY ? S_ISDIR(st.st_mode)
+				  : S_ISREG(st.st_mode)) ||
+	    st.st_dev != store->device)
+		return -ESTALE;
+	int r = reopen(fd, dirfd, name, flags);
+	struct store_loan loan = {0};
+	if (r == -EACCES && lend &&
+	    store_lend_begin(&store->lend, fd, &st, &loan))
+		r = reopen(fd, dirfd, name, flags);
+	store_lend_end(&loan);
 	return r;
 }
 
-/* Opens what only its owner's permission bits forbid: we own the store, the
- * mode is the program's business. The bits are lent for the moment of opening
- * and given back; a crash of ours in between leaves them wider. */
-int store_open_owned(int dirfd, const char *name, int flags)
+/* Opens what only its owner's permission bits forbid, also those of the directory
+ * that it is in. */
+int store_open_owned(struct store *store, int dirfd, const char *name,
+		     int flags)
 {
-	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 || errno != EACCES)
-		return fd < 0 ? -errno : fd;
+	int r = open_looking(store, dirfd, name, flags, true);
 	struct stat st;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == EACCES ? open_in_closed(dirfd, name, flags)
-				       : -errno;
-	if (S_ISLNK(st.st_mode) || st.st_uid != geteuid() ||
-	    (st.st_mode & 0700) == 0700)
-		return -EACCES;
-	if (fchmodat(dirfd, name, (st.st_mode & 07777) | 0700, 0) < 0)
-		return -errno;
-	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
-	int r = fd < 0 ? -errno : fd;
-	(void)fchmodat(dirfd, name, st.st_mode & 07777, 0); /* best effort */
+	struct store_loan loan = {0};
+	if (r != -EACCES || fstat(dirfd, &st) < 0 ||
+	    !store_lend_begin(&store->lend, dirfd, &st, &loan))
+		return r;
+	r = open_looking(store, dirfd, name, flags, true);
+	store_lend_end(&loan);
 	return r;
 }
 
@@ -397,7 +442,8 @@ int store_directory_locked(struct volume *volume, struct inode *directory)
 		struct inode *inode = chain[--count];
 		struct dentry *dentry = dentry_durable_of(inode);
 		/* Just opened or just used, so not the oldest: it is there. */
-		int fd = store_open_owned(parent_fd(volume, dentry->directory),
+		int fd = store_open_owned(store,
+					  parent_fd(volume, dentry->directory),
 					  dentry->name, O_RDONLY | O_DIRECTORY);
 		r = fd < 0 ? fd : cache_fd(store, inode, fd, false);
 	}
@@ -420,13 +466,10 @@ int store_visit_locked(struct volume *volume, struct inode *directory,
 		directory->stored_fd->users++;
 	pthread_mutex_unlock(&volume->store->lock);
 	struct stat st;
-	uid_t uid = volume->store->uid;
-	if (uid == 0 || fstat(fd, &st) < 0 || st.st_uid != uid ||
-	    (st.st_mode & 0700) == 0700)
-		return 0;
-	ret_visit->mode = st.st_mode & 07777;
 	/* If it is refused, the step itself will say so. */
-	ret_visit->lent = fchmod(fd, ret_visit->mode | 0700) == 0;
+	if (volume->store->uid != 0 && fstat(fd, &st) == 0)
+		(void)store_lend_begin(&volume->store->lend, fd, &st,
+				       &ret_visit->loan);
 	return 0;
 }
 
@@ -434,8 +477,7 @@ void store_leave(struct store_visit *visit)
 {
 	if (visit->directory == NULL)
 		return;
-	if (visit->lent)
-		(void)fchmod(visit->fd, visit->mode); /* best effort */
+	store_lend_end(&visit->loan);
 	pthread_mutex_lock(&visit->volume->store->lock);
 	if (visit->directory->stored_fd != NULL)
 		visit->directory->stored_fd->users--;
@@ -467,13 +509,19 @@ static int open_file_locked(struct volume *volume, struct inode *inode,
 	int r = store_visit_locked(volume, dentry->directory, &visit);
 	if (r < 0)
 		return r;
-	*ret_writable = true;
-	int fd = store_open_owned(visit.fd, dentry->name, O_RDWR | O_NONBLOCK);
-	if (fd < 0 && !writable) {
-		*ret_writable = false;
-		fd = store_open_owned(visit.fd, dentry->name,
-				      O_RDONLY | O_NONBLOCK);
-	}
+	struct store *store = volume->store;
+	int fd = -EACCES;
+	*ret_writable = writable;
+	/* The mode of a file that is only read need not be touched for more. */
+	if (!writable)
+		fd = open_looking(store, visit.fd, dentry->name,
+				  O_RDWR | O_NONBLOCK, false);
+	if (fd >= 0)
+		*ret_writable = true;
+	else
+		fd = store_open_owned(store, visit.fd, dentry->name,
+				      (writable ? O_RDWR : O_RDONLY) |
+					      O_NONBLOCK);
 	return fd;
 }
 

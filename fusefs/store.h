@@ -22,6 +22,8 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 
+#include "fusefs/store_lend.h"
+
 struct acl;
 struct dentry;
 struct errmsg;
@@ -44,8 +46,15 @@ bool store_may_own(const struct store *store, uid_t uid, gid_t gid);
  * nothing may change meanwhile. */
 int store_digest(struct store *store, uint64_t *ret_digest);
 int store_dup_root(struct store *store);
-/* openat(2) of something that we own, whatever its mode says. */
-int store_open_owned(int dirfd, const char *name, int flags);
+/* openat(2) of a regular file, or with O_DIRECTORY of a directory, that we own,
+ * whatever its mode says. -ESTALE for anything else. */
+int store_open_owned(struct store *store, int dirfd, const char *name,
+		     int flags);
+struct store_lend *store_lender(struct store *store);
+/* What this thread creates belongs to them from the beginning, if we are root;
+ * what it may do stays as it is. */
+void store_act_for(const struct store *store, uid_t uid, gid_t gid);
+void store_act_for_self(const struct store *store);
 /* Waits for the store's own disk if it was opened with sync. */
 int store_barrier(struct store *store);
 
@@ -67,8 +76,7 @@ struct store_visit {
 	struct volume *volume;
 	struct inode *directory;
 	int fd;
-	mode_t mode;
-	bool lent;
+	struct store_loan loan;
 };
 #define cleanup_visit __attribute__((cleanup(store_leave)))
 int store_visit_locked(struct volume *volume, struct inode *directory,

@@ -37,6 +37,7 @@ struct frame {
 };
 
 struct walk {
+	struct store *store;
 	int fd; /* of the innermost frame's directory */
 	struct list frames;
 	char *buffer;
@@ -89,7 +90,8 @@ static int hash_content(struct walk *walk, const char *name,
 	}
 	if (!S_ISREG(st->st_mode))
 		return 0;
-	cleanup_fd int fd = store_open_owned(walk->fd, name, O_RDONLY);
+	cleanup_fd int fd =
+		store_open_owned(walk->store, walk->fd, name, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	hash_xattrs(walk, fd, hash);
@@ -156,7 +158,8 @@ static int enter(struct walk *walk, uint64_t path_hash)
 
 static int move_to(struct walk *walk, const char *name)
 {
-	int fd = store_open_owned(walk->fd, name, O_RDONLY | O_DIRECTORY);
+	int fd = store_open_owned(walk->store, walk->fd, name,
+				  O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	close(walk->fd);
@@ -195,7 +198,7 @@ static int walk_all(struct walk *walk)
 
 int store_digest(struct store *store, uint64_t *ret_digest)
 {
-	struct walk walk = {.fd = store_dup_root(store)};
+	struct walk walk = {.store = store, .fd = store_dup_root(store)};
 	list_init(&walk.frames);
 	walk.buffer = malloc(READ_BYTES);
 	int r = walk.fd < 0 ? walk.fd : 0;

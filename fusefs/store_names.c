@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Steps of the store on names and attributes. Every step is one system call
- * that takes effect or does not; a new object first gets its owner and mode, so
- * that being killed in between leaves a file that a real creation could leave.
+ * that takes effect or does not, so that being killed leaves a state that the
+ * real file system could leave. A new object has its owner and mode from the
+ * beginning; what its directory, or the system, gave it otherwise is mended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,15 +62,14 @@ int store_inode_stat_locked(struct volume *volume, struct inode *inode,
 	return fstat(store_fd_of(inode), ret_st) < 0 ? -errno : 0;
 }
 
-/* With its mode at once where it has its owner at once: then it never is what no
- * creation could leave, its access list included. */
+/* Made with its owner and mode at once: between two calls the daemon may be
+ * killed, and no real creation leaves a file that is not yet its user's, or whose
+ * access list is another. */
 static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 		const struct record_attributes *attributes, int *ret_fd)
 {
-	mode_t mode = 0600;
+	mode_t mode = attributes->mode & 07777;
 	*ret_fd = -1;
-	if (attributes->uid == geteuid())
-		mode = attributes->mode & 0777;
 	if (inode_is_regular(inode)) {
 		*ret_fd = openat(dirfd, to->name,
 				 O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW |
@@ -91,7 +91,7 @@ static int make(int dirfd, const struct dentry *to, const struct inode *inode,
 
 /* The object that an earlier try made, could not dress and could not remove
  * either: the step goes on from there. */
-static int take_over(int dirfd, const struct dentry *to,
+static int take_over(struct store *store, int dirfd, const struct dentry *to,
 		     const struct inode *inode, int *ret_fd)
 {
 	struct stat st;
@@ -101,7 +101,7 @@ static int take_over(int dirfd, const struct dentry *to,
 		return -EEXIST; /* somebody else's */
 	if (!inode_is_regular(inode))
 		return 0;
-	*ret_fd = store_open_owned(dirfd, to->name, O_RDWR | O_NONBLOCK);
+	*ret_fd = store_open_owned(store, dirfd, to->name, O_RDWR | O_NONBLOCK);
 	return *ret_fd < 0 ? *ret_fd : 0;
 }
 
@@ -123,7 +123,8 @@ static int dress(int dirfd, const struct dentry *to,
 	if (r > 0 && fstatat(dirfd, to->name, st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if ((st->st_mode & 07777) != (attributes->mode & 07777) &&
-	    fchmodat(dirfd, to->name, attributes->mode & 07777, 0) < 0)
+	    fchmodat(dirfd, to->name, attributes->mode & 07777,
+		     AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;
 }
@@ -137,9 +138,11 @@ int store_create_locked(struct volume *volume, struct dentry *to,
 	if (r < 0)
 		return r;
 	cleanup_fd int fd = -1;
+	store_act_for(volume->store, attributes->uid, attributes->gid);
 	r = make(visit.fd, to, inode, attributes, &fd);
+	store_act_for_self(volume->store);
 	if (r == -EEXIST && inode->half_made)
-		r = take_over(visit.fd, to, inode, &fd);
+		r = take_over(volume->store, visit.fd, to, inode, &fd);
 	if (r < 0)
 		return r;
 	struct stat st;
@@ -304,7 +307,8 @@ int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 	mode_t mode = attributes->mode & 07777;
 	if (at.name == NULL)
 		return fchmod(at.dirfd, mode) < 0 ? -errno : 0;
-	return fchmodat(at.dirfd, name, mode, 0) < 0 ? -errno : 0;
+	return fchmodat(at.dirfd, name, mode, AT_SYMLINK_NOFOLLOW) < 0 ? -errno
+								       : 0;
 }
 
 int store_set_times_locked(struct volume *volume, struct inode *inode,
@@ -363,11 +367,11 @@ int store_set_xattr_locked(struct volume *volume, struct inode *inode,
 	struct stat st;
 	if (r != -EACCES || fstat(fd, &st) < 0 || S_ISLNK(st.st_mode))
 		return r;
-	/* Only its own mode forbids it: lent for the moment. */
-	if (chmod(path, (st.st_mode & 07777) | 0600) < 0)
-		return r;
-	r = change_xattr(path, name, value, size);
-	(void)chmod(path, st.st_mode & 07777); /* best effort */
+	/* Only its own mode forbids it. */
+	struct store_loan loan = {0};
+	if (store_lend_begin(store_lender(volume->store), fd, &st, &loan))
+		r = change_xattr(path, name, value, size);
+	store_lend_end(&loan);
 	return r;
 }
 

@@ -66,7 +66,8 @@ static bool crashed_since(const struct worker *worker, unsigned long moment)
 /* On paths: what rivals explain, and nothing else; a crash is no excuse, for
  * what a path means afterwards is well defined. Only a call that had found a name
  * before the crash, and was sent so late that the crash was over, cannot be told
- * from one on a descriptor: these are counted, and must be rare. */
+ * from one on a descriptor; and if the kernel meets a second crash when it looks
+ * again, it gives up. These are counted, and must be rare. */
 static void expect_path(struct worker *worker, const char *what, long result)
 {
 	static const int right[] = {
@@ -79,7 +80,8 @@ static void expect_path(struct worker *worker, const char *what, long result)
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
 		if (errno == right[i])
 			return;
-	if (errno == EIO && crashed_since(worker, worker->began))
+	if ((errno == EIO && crashed_since(worker, worker->began)) ||
+	    (errno == ESTALE && crashed_since(worker, worker->began + 1)))
 		atomic_fetch_add(&worker->board->late_paths, 1);
 	else
 		fail(worker, what, errno);
@@ -330,8 +332,8 @@ static void act_unnamed(struct worker *worker)
 		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 		if (linkat(AT_FDCWD, self, worker->root,
 			   random_path(worker, path), AT_SYMLINK_FOLLOW) < 0 &&
-		    errno != EEXIST && errno != ENOENT && errno != ENOTDIR)
-			(void)expect_fd(worker, "link", -1, now);
+		    errno != EIO)
+			expect_path(worker, "link", -1);
 	}
 	(void)close(fd); /* of a dead descriptor it may fail */
 }
