@@ -113,11 +113,13 @@ void attrs_learn_capability(struct volume *volume, struct inode *inode)
 {
 	if (inode->has_capability || inode->knows_capability)
 		return;
-	/* Only root can have given any. */
-	if (geteuid() == 0 && inode->in_store &&
-	    xattrs_get(volume, inode, CAPABILITY, NULL, 0) >= 0)
+	/* Without rights of root it could not be taken away. */
+	if (geteuid() != 0)
+		return;
+	ssize_t n = xattrs_get(volume, inode, CAPABILITY, NULL, 0);
+	if (n >= 0)
 		inode->has_capability = true;
-	inode->knows_capability = true;
+	inode->knows_capability = n >= 0 || n == -ENODATA;
 }
 
 int attrs_refresh(struct volume *volume, struct inode *inode)

@@ -20,6 +20,8 @@
 /* Of all names together, as the kernel has it for listxattr(2). */
 #define LIST_BYTES_MAX 65536
 
+#define CAPABILITY "security.capability"
+
 /* Every file system with xattrs has room for these. */
 #define SURE_BYTES 512
 
@@ -137,6 +139,10 @@ ssize_t xattrs_get(struct volume *volume, struct inode *inode, const char *name,
 	int r = check_name(name);
 	if (r < 0)
 		return r;
+	/* The kernel asks for it before the first write to a file. */
+	if (inode->knows_capability && !inode->has_capability &&
+	    strcmp(name, CAPABILITY) == 0)
+		return -ENODATA;
 	pthread_mutex_lock(&volume->lock);
 	ssize_t n = get_locked(volume, inode, name, value, size);
 	pthread_mutex_unlock(&volume->lock);
@@ -194,7 +200,7 @@ static int change_locked(struct volume *volume, struct inode *inode,
 		free(entry->value);
 		entry->value = value;
 		entry->size = size;
-		if (value != NULL && strcmp(name, "security.capability") == 0)
+		if (value != NULL && strcmp(name, CAPABILITY) == 0)
 			inode->has_capability = true;
 		if (record != NULL)
 			journal_append(&volume->journal, record);
