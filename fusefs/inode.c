@@ -229,6 +229,26 @@ struct inode_written *inode_written(struct inode *inode)
 	return written;
 }
 
+/* Nobody can read them any more: the journal only waits to remove the file, and
+ * the room is needed. */
+static void forget_extents(struct volume *volume, struct inode *inode)
+{
+	extents_free(inode->extents);
+	inode->extents = NULL;
+	pthread_mutex_lock(&volume->times_lock);
+	list_remove(&inode->written->dirty_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
+void inode_closed_locked(struct volume *volume, struct inode *inode)
+{
+	slimlock_write(&inode->lock);
+	if (inode->nlink == 0 && inode->extents != NULL &&
+	    inode->written->flushing == 0)
+		forget_extents(volume, inode);
+	slimlock_unlock(&inode->lock);
+}
+
 /* Whoever has the lock looks at it right now, and it can wait until the next
  * time: the caller may be the one. */
 static void rest(struct volume *volume, struct inode *inode)
@@ -237,6 +257,9 @@ static void rest(struct volume *volume, struct inode *inode)
 	    !slimlock_try_write(&inode->lock))
 		return;
 	const struct inode_written *written = inode->written;
+	if (inode->nlink == 0 && inode->nlookup == 0 &&
+	    inode->extents != NULL && written->flushing == 0)
+		forget_extents(volume, inode);
 	pthread_mutex_lock(&volume->journal.lock);
 	bool records = !list_empty(&inode->records);
 	pthread_mutex_unlock(&volume->journal.lock);
