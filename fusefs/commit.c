@@ -478,6 +478,9 @@ int commit_all(struct volume *volume)
 		if (r == 0)
 			r = one;
 	}
+	/* Nothing is left to write there; but it is not owed any more. */
+	if (r == 0)
+		r = commit_ordered(&commit);
 	int times = names == 0 ? commit_times(&commit) : 0;
 	if (r == 0)
 		r = times;
