@@ -23,6 +23,7 @@
 #include "fusefs/volume.h"
 
 #define COPY_BYTES (1 << 20)
+#define PAGE INT64_C(4096)
 
 #define MODE_MOVES (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
 #define MODE_ZEROES (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
@@ -71,10 +72,9 @@ static int check_move(const struct request *request)
 /* The dirty pages that the range touches. */
 static struct commit_range pages_of(const struct request *request)
 {
-	int64_t page = 4096;
 	return (struct commit_range){
-		request->offset / page * page,
-		(request->end + page - 1) / page * page,
+		request->offset / PAGE * PAGE,
+		(request->end + PAGE - 1) / PAGE * PAGE,
 	};
 }
 
@@ -195,7 +195,18 @@ static void stamp_view(const struct request *request, uint64_t seq)
 	}
 }
 
-static int allocate_locked(const struct request *request)
+/* ext4_punch_hole(): a hole that reaches beyond the end takes the rest of the
+ * last page along, and behind it there is nothing to punch. */
+static bool clip_hole(struct request *request)
+{
+	int64_t size = request->inode->size_bytes;
+	if (!(request->mode & FALLOC_FL_PUNCH_HOLE) || request->end <= size)
+		return true;
+	request->end = size - size % PAGE + PAGE;
+	return request->offset < size;
+}
+
+static int allocate_locked(struct request *request)
 {
 	struct volume *volume = request->volume;
 	struct inode *inode = request->inode;
@@ -204,7 +215,7 @@ static int allocate_locked(const struct request *request)
 		r = check_move(request);
 	if (r == 0 && inode_written(inode) == NULL)
 		r = -ENOMEM;
-	if (r < 0)
+	if (r < 0 || !clip_hole(request))
 		return r;
 	struct record *record = journal_record_new(RECORD_SPACE, inode);
 	if (record == NULL)
