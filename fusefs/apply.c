@@ -187,7 +187,8 @@ void apply_settle_pieces(struct volume *volume, struct inode *inode,
 		const struct record_piece *piece = &pieces->list[i];
 		int64_t end = piece->offset_bytes + piece->length_bytes;
 		settle_piece(inode, piece);
-		if (piece->offset_bytes <= written->allocated_bytes &&
+		int64_t known = (written->allocated_bytes + block - 1) / block;
+		if (piece->offset_bytes <= known * block &&
 		    end > written->allocated_bytes)
 			written->allocated_bytes = end;
 		if (end >= inode->size_bytes)
