@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/random/survive.h"
+
+#include <linux/falloc.h>
+#include <stddef.h>
+#include <string.h>
+
+#define END MODEL_BYTES
+
+#define MODE_MOVES (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
+#define MODE_ZEROES (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
+
+int64_t survive_block(const struct survive_rule *rule, int64_t offset)
+{
+	return offset / rule->block_bytes * rule->block_bytes;
+}
+
+static int64_t page_of(int64_t offset)
+{
+	return offset / MODEL_PAGE * MODEL_PAGE;
+}
+
+static int64_t page_behind(int64_t offset)
+{
+	return page_of(offset + MODEL_PAGE - 1);
+}
+
+void survive_look(struct model *model, struct model_file *file)
+{
+	for (int i = 0; i < MODEL_FILES; i++)
+		if (model->files[i].used && model->files[i].stored &&
+		    (file == NULL || file == &model->files[i] ||
+		     model->files[i].ordered_to > 0))
+			model_look(model, &model->files[i]);
+}
+
+/* Which blocks have space */
+
+static enum model_sure store_has(const struct model *model,
+				 const struct model_file *file, int64_t block)
+{
+	if (!file->stored)
+		return MODEL_NO;
+	if (file->map_unsure)
+		return MODEL_MAYBE;
+	int64_t page = block / MODEL_PAGE;
+	int64_t size = model->rule->block_bytes;
+	bool written = false;
+	for (int64_t at = block; at < block + size; at += MODEL_UNIT)
+		written |= file->written[at / MODEL_UNIT];
+	/* A store whose blocks are larger knows the others no better. */
+	bool known = size >= MODEL_PAGE || block < file->known_to ||
+		     block == file->tail_block;
+	if (written && known && file->map[page])
+		return MODEL_YES;
+	if (written)
+		return MODEL_MAYBE;
+	return file->map[page] || file->spaced[page] ? MODEL_MAYBE : MODEL_NO;
+}
+
+static bool has_piece(const struct model_record *record, int64_t from,
+		      int64_t to)
+{
+	for (size_t i = 0; i < record->count; i++)
+		if (record->pieces[i].offset < to &&
+		    record->pieces[i].offset + record->pieces[i].length > from)
+			return true;
+	return false;
+}
+
+/* Whether the block has space once this is committed; false: it does not say. */
+static bool record_tells(const struct model_record *record, int64_t block,
+			 int64_t end, enum model_sure *ret_has)
+{
+	*ret_has = MODEL_NO;
+	switch (record->kind) {
+	case MODEL_DATA:
+		*ret_has = MODEL_YES;
+		return has_piece(record, block, end);
+	case MODEL_SIZE:
+		return record->length <= block;
+	case MODEL_SPACE:
+		if (record->mode & MODE_MOVES) {
+			*ret_has = MODEL_MAYBE;
+			return record->offset < end;
+		}
+		return record->mode & MODE_ZEROES && record->offset <= block &&
+		       record->offset + record->length >= end;
+	default:
+		return false;
+	}
+}
+
+static bool journal_tells(const struct model *model,
+			  const struct model_file *file, int64_t block,
+			  enum model_sure *ret_has)
+{
+	int64_t end = block + model->rule->block_bytes;
+
+	for (size_t i = model->count; i > 0; i--)
+		if (model->journal[i - 1].file == file &&
+		    record_tells(&model->journal[i - 1], block, end, ret_has))
+			return true;
+	return false;
+}
+
+static enum model_sure is_allocated(const struct model *model,
+				    const struct model_file *file,
+				    int64_t block)
+{
+	enum model_sure has;
+
+	if (journal_tells(model, file, block, &has))
+		return has;
+	return store_has(model, file, block);
+}
+
+/* The same without a look at the store, which a write does not take. */
+static enum model_sure is_known(const struct model *model,
+				const struct model_file *file, int64_t block)
+{
+	enum model_sure has;
+
+	if (journal_tells(model, file, block, &has))
+		return has;
+	has = store_has(model, file, block);
+	if (has == MODEL_YES && block >= file->known_to &&
+	    block != file->tail_block)
+		return MODEL_MAYBE;
+	return has;
+}
+
+/* Whether any dirty byte of the range needs a block. */
+static enum model_sure allocates(const struct model *model,
+				 const struct model_file *file, int64_t from,
+				 int64_t to)
+{
+	int64_t size = model->rule->block_bytes;
+	enum model_sure result = MODEL_NO;
+	int64_t end;
+
+	for (int64_t at = 0; model_dirty_run(file, &at, END, &end); at = end) {
+		for (int64_t block = survive_block(model->rule, at);
+		     block < end; block += size) {
+			enum model_sure has = is_allocated(model, file, block);
+			/* What begins in the range counts as a whole, and where
+			 * it begins depends on how it was written. */
+			bool inside = block + size > from && block < to;
+			if (has == MODEL_NO && inside)
+				return MODEL_YES;
+			if (has != MODEL_YES && end > from && at < to)
+				result = MODEL_MAYBE;
+		}
+	}
+	return result;
+}
+
+static bool changes_bytes(const struct model_record *record, int64_t from,
+			  int64_t to)
+{
+	switch (record->kind) {
+	case MODEL_DATA:
+		return has_piece(record, from, to);
+	case MODEL_SIZE:
+		return record->length < to;
+	case MODEL_SPACE:
+		if (record->mode & MODE_MOVES)
+			return record->offset < to;
+		return record->mode & MODE_ZEROES && record->offset < to &&
+		       record->offset + record->length > from;
+	default:
+		return false;
+	}
+}
+
+/* Whether the byte lies in a block of the store that no record changes. */
+static enum model_sure is_stored(const struct model *model,
+				 const struct model_file *file, int64_t offset)
+{
+	int64_t block = survive_block(model->rule, offset);
+	int64_t end = block + model->rule->block_bytes;
+
+	if (!file->stored || offset >= file->stored_size)
+		return MODEL_NO;
+	if (end > file->stored_size)
+		end = file->stored_size;
+	for (size_t i = 0; i < model->count; i++)
+		if (model->journal[i].file == file &&
+		    changes_bytes(&model->journal[i], block, end))
+			return MODEL_NO;
+	return store_has(model, file, block);
+}
+
+/* The next dirty bytes of one block, on one side of the stored size. */
+static bool next_part(const struct model *model, const struct model_file *file,
+		      int64_t *from, int64_t to, int64_t *ret_end)
+{
+	if (!model_dirty_run(file, from, to, ret_end))
+		return false;
+	int64_t edge =
+		survive_block(model->rule, *from) + model->rule->block_bytes;
+	if (*ret_end > edge)
+		*ret_end = edge;
+	if (*from<file->stored_size && * ret_end> file->stored_size)
+		*ret_end = file->stored_size;
+	return true;
+}
+
+/* Moves */
+
+static void touch(struct model_file *file, bool resized)
+{
+	file->changed = true;
+	file->resized |= resized;
+}
+
+static void store_stored(struct model *model, struct model_file *file,
+			 int64_t from, int64_t to)
+{
+	int64_t end;
+
+	for (; next_part(model, file, &from, to, &end); from = end) {
+		enum model_sure stored = is_stored(model, file, from);
+		if (stored == MODEL_MAYBE)
+			file->doubt = true;
+		if (stored != MODEL_YES)
+			continue;
+		model_store(model, file, from, end);
+		model_clean(file, from, end);
+	}
+}
+
+static void record_unstored(struct model *model, struct model_file *file,
+			    int64_t from, int64_t to, bool all)
+{
+	struct model record = {.rule = NULL};
+	struct model_record *pieces = model_append(&record, MODEL_DATA, file);
+	int64_t end;
+
+	for (; next_part(model, file, &from, to, &end); from = end) {
+		enum model_sure stored = is_stored(model, file, from);
+		if (stored == MODEL_MAYBE && !all)
+			file->doubt = true;
+		if (stored == MODEL_NO || all)
+			model_add_piece(pieces, from, end - from);
+	}
+	file->changes--;
+	if (pieces->count == 0) {
+		model_done(&record);
+		return;
+	}
+	for (size_t i = 0; i < pieces->count; i++)
+		model_clean(file, pieces->pieces[i].offset,
+			    pieces->pieces[i].offset +
+				    pieces->pieces[i].length);
+	*model_append(model, MODEL_DATA, file) = *pieces;
+	record.count = 0;
+	model_done(&record);
+	touch(file, true);
+}
+
+/* Dirty bytes that the real file system begins to write by itself. */
+static void push(struct model *model, struct model_file *file, int64_t from,
+		 int64_t to)
+{
+	if (file->name < 0)
+		return;
+	record_unstored(model, file, from, to, false);
+	store_stored(model, file, from, to);
+}
+
+static void push_if_it_allocates(struct model *model, struct model_file *file)
+{
+	if (file->name < 0)
+		return;
+	enum model_sure go = allocates(model, file, 0, END);
+	if (go == MODEL_MAYBE)
+		file->doubt = true;
+	if (go == MODEL_YES)
+		push(model, file, 0, END);
+}
+
+/* A part of the block was zeroed. */
+static void order(struct model *model, struct model_file *file, int64_t offset)
+{
+	int64_t block = survive_block(model->rule, offset);
+	int64_t to = block + model->rule->block_bytes;
+	int64_t at = block;
+	int64_t end;
+
+	if (offset == block || !model->rule->orders_zeroed_blocks ||
+	    block >= END)
+		return;
+	enum model_sure has = is_known(model, file, block);
+	if (has != MODEL_YES && model_dirty_run(file, &at, to, &end))
+		has = file->changes > 0 && at > block ? MODEL_MAYBE : MODEL_YES;
+	if (has == MODEL_MAYBE)
+		file->doubt = true;
+	if (has != MODEL_YES)
+		return;
+	if (file->ordered_to == 0 || block < file->ordered_from)
+		file->ordered_from = block;
+	if (to > file->ordered_to)
+		file->ordered_to = to;
+}
+
+/* Events */
+
+void survive_create(struct model *model, struct model_file *file, int name)
+{
+	model_append(model, MODEL_CREATE, file)->to = name;
+	file->name = name;
+	model->names[name] = file;
+	touch(file, true);
+}
+
+void survive_unlink(struct model *model, int name)
+{
+	struct model_file *file = model->names[name];
+
+	model_append(model, MODEL_UNLINK, file)->from = name;
+	file->name = -1;
+	model->names[name] = NULL;
+	touch(file, false);
+	model_release(model, file);
+}
+
+void survive_rename(struct model *model, int from, int to)
+{
+	struct model_file *file = model->names[from];
+	struct model_file *replaced = model->names[to];
+
+	if (replaced != NULL && model->rule->pushes_on_replace)
+		push_if_it_allocates(model, file);
+	struct model_record *record = model_append(model, MODEL_RENAME, file);
+	record->from = from;
+	record->to = to;
+	model->names[from] = NULL;
+	model->names[to] = file;
+	file->name = to;
+	touch(file, false);
+	if (replaced == NULL)
+		return;
+	replaced->name = -1;
+	touch(replaced, false);
+	model_release(model, replaced);
+}
+
+static void grow(struct model *model, struct model_file *file, int64_t offset,
+		 int64_t end)
+{
+	int64_t edge = page_behind(file->size);
+
+	if (end > edge)
+		end = edge;
+	if (!model->rule->grows_in_block || file->name < 0 ||
+	    end <= file->size || file->size == edge || offset >= edge)
+		return;
+	switch (is_known(model, file, survive_block(model->rule, end - 1))) {
+	case MODEL_NO:
+		return;
+	case MODEL_MAYBE:
+		file->doubt = true;
+		return;
+	case MODEL_YES:
+		model_append(model, MODEL_SIZE, file)->length = end;
+		touch(file, true);
+	}
+}
+
+void survive_write(struct model *model, struct model_file *file, int64_t offset,
+		   const uint8_t *bytes, int64_t length)
+{
+	if (length <= 0)
+		return;
+	grow(model, file, offset, offset + length);
+	model_put(file, offset, bytes, length);
+	touch(file, false);
+}
+
+void survive_direct(struct model *model, struct model_file *file,
+		    int64_t offset, int64_t length)
+{
+	if (model->rule->direct_is_durable)
+		push(model, file, offset, offset + length);
+}
+
+void survive_truncate(struct model *model, struct model_file *file,
+		      int64_t size)
+{
+	if (file->name >= 0)
+		model_append(model, MODEL_SIZE, file)->length = size;
+	bool orders = size <= file->size;
+	if (size == 0)
+		file->truncated = true;
+	model_resize(file, size);
+	if (orders)
+		order(model, file, size);
+	touch(file, true);
+}
+
+void survive_space(struct model *model, struct model_file *file, int mode,
+		   int64_t offset, int64_t length)
+{
+	int64_t end = offset + length;
+
+	if (mode & MODE_ZEROES)
+		push(model, file, page_of(offset), page_behind(end));
+	/* Behind the end there is nothing to punch but the rest of its page. */
+	if (mode & FALLOC_FL_PUNCH_HOLE && offset >= file->size)
+		return;
+	if (mode & FALLOC_FL_PUNCH_HOLE && end > file->size) {
+		end = page_of(file->size) + MODEL_PAGE;
+		length = end - offset;
+	}
+	if (mode & MODE_MOVES && file->name >= 0)
+		record_unstored(model, file, page_of(offset), END, true);
+	if (file->name >= 0) {
+		struct model_record *record =
+			model_append(model, MODEL_SPACE, file);
+		record->mode = mode;
+		record->offset = offset;
+		record->length = length;
+	}
+	if (mode & MODE_ZEROES)
+		model_zero(file, offset, length);
+	if (mode & MODE_MOVES)
+		model_move(file, mode & FALLOC_FL_INSERT_RANGE, offset, length);
+	else if (!(mode & FALLOC_FL_KEEP_SIZE) && end > file->size)
+		file->size = end;
+	if (mode & MODE_ZEROES) {
+		order(model, file, offset);
+		order(model, file, end);
+	}
+	touch(file, true);
+}
+
+void survive_close(struct model *model, struct model_file *file)
+{
+	if (file->truncated && model->rule->pushes_on_close)
+		push_if_it_allocates(model, file);
+	file->truncated = false;
+}
+
+static void store_range(struct model *model, struct model_file *file,
+			int64_t from, int64_t to)
+{
+	int64_t end;
+
+	if (file->name < 0)
+		return;
+	for (; model_dirty_run(file, &from, to, &end); from = end) {
+		model_store(model, file, from, end);
+		model_clean(file, from, end);
+	}
+}
+
+/* The running transaction, whole, with the blocks that it has to wait for. */
+static void commit_journal(struct model *model)
+{
+	model_commit(model);
+	for (int i = 0; i < MODEL_FILES; i++) {
+		struct model_file *file = &model->files[i];
+		if (!file->used)
+			continue;
+		file->changed = false;
+		file->resized = false;
+		if (file->ordered_to > 0 && file->name >= 0)
+			store_stored(model, file, page_of(file->ordered_from),
+				     page_behind(file->ordered_to));
+		file->ordered_to = 0;
+	}
+}
+
+static void sync_ext4(struct model *model, const struct survive_sync *sync)
+{
+	struct model_file *file = sync->file;
+
+	if (file == NULL) {
+		commit_journal(model);
+		return;
+	}
+	enum model_sure names = file->doubt ? MODEL_MAYBE : MODEL_YES;
+	if (!file->doubt && !(sync->datasync ? file->resized : file->changed))
+		names = file->name < 0
+				? MODEL_MAYBE
+				: allocates(model, file, sync->from, sync->to);
+	if (names == MODEL_MAYBE) {
+		file->doubt = true;
+		return; /* all that it may have taken, the next one takes */
+	}
+	if (names == MODEL_YES)
+		commit_journal(model);
+	store_range(model, file, sync->from, sync->to);
+}
+
+void survive_sync(struct model *model, const struct survive_sync *sync)
+{
+	struct survive_sync pages = *sync;
+
+	pages.from = page_of(sync->from);
+	pages.to = page_behind(sync->to);
+	model->rule->sync(model, &pages);
+}
+
+void survive_mapped(struct model *model, const struct survive_sync *sync)
+{
+	struct model_file *file = sync->file;
+	bool sure = !sync->datasync || file->resized ||
+		    allocates(model, file, 0, END) == MODEL_YES;
+
+	survive_write(model, file, 0, file->live, file->size);
+	if (!sure && allocates(model, file, 0, END) != MODEL_NO)
+		file->doubt = true;
+	file->mapped = false;
+}
+
+void survive_sync_all(struct model *model)
+{
+	commit_journal(model);
+	for (int i = 0; i < MODEL_FILES; i++)
+		if (model->files[i].used)
+			store_range(model, &model->files[i], 0, END);
+}
+
+#define RULE_EXT4                                                              \
+	.sync = sync_ext4, .grows_in_block = true, .pushes_on_replace = true,  \
+	.pushes_on_close = true, .direct_is_durable = true,                    \
+	.orders_zeroed_blocks = true
+
+static const struct survive_rule rules[] = {
+	{.name = "ext4", .block_bytes = 1024, RULE_EXT4},
+	{.name = "ext4,block=4096", .block_bytes = 4096, RULE_EXT4},
+};
+
+const struct survive_rule *survive_find(const char *profile)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (strcmp(rules[i].name, profile) == 0)
+			return &rules[i];
+	return NULL;
+}
