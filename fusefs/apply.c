@@ -244,9 +244,12 @@ static int apply_pieces_unlocked(struct volume *volume, struct record *record,
  * is in records of its own; the store's system decides again and must not. */
 static int apply_data(struct volume *volume, struct record *record, int fd)
 {
+	struct stat st;
+	int r = store_file_stat(fd, &st);
+	if (r < 0)
+		return r;
 	struct store_privileges privileges;
-	store_save_privileges(fd, &privileges);
-	int r;
+	store_save_privileges(record->inode, fd, st.st_mode, &privileges);
 	if (record->kind == RECORD_SIZE)
 		r = store_truncate(fd, record->size_bytes);
 	else if (record->kind == RECORD_SPACE)

@@ -75,6 +75,7 @@ struct inode {
 	_Atomic bool has_capability;   /* may have security.capability */
 	_Atomic bool knows_capability; /* whether it has */
 	_Atomic uint8_t lists_absent;  /* access.h: that it surely has not */
+	_Atomic bool stored_plain;     /* the store's file has no capability */
 	_Atomic bool dead;   /* of an earlier incarnation, or lost in a crash */
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */

@@ -170,11 +170,12 @@ int store_file_stat(int fd, struct stat *ret_st);
 /* The set-id bits and the file capability, which the kernel takes away when the
  * content changes: kept by saving them before and restoring them after. */
 struct store_privileges {
-	mode_t mode; /* 0: nothing to keep */
+	mode_t mode; /* the permission bits of before */
 	ssize_t capability_bytes;
 	char capability[64];
 };
-void store_save_privileges(int fd, struct store_privileges *ret_privileges);
+void store_save_privileges(struct inode *inode, int fd, mode_t mode,
+			   struct store_privileges *ret_privileges);
 int store_restore_privileges(int fd, const struct store_privileges *privileges);
 /* fallocate(2); a mode that the store's file system lacks is done by other
  * means where zeros will do, or bytes can be moved. It may be called again after

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/store.h"
 
@@ -58,24 +59,24 @@ int store_set_file_times(int fd, const struct timespec times[2])
 	return futimens(fd, times) < 0 ? -errno : 0;
 }
 
-void store_save_privileges(int fd, struct store_privileges *ret_privileges)
+void store_save_privileges(struct inode *inode, int fd, mode_t mode,
+			   struct store_privileges *ret_privileges)
 {
-	struct stat st;
-	ret_privileges->mode = 0;
-	if (fstat(fd, &st) == 0 && st.st_mode & (S_ISUID | S_ISGID))
-		ret_privileges->mode = st.st_mode & 07777;
-	/* Only root can have given any. */
+	ret_privileges->mode = mode & 07777;
+	ret_privileges->capability_bytes = -1;
+	if (inode->stored_plain)
+		return;
 	ret_privileges->capability_bytes =
-		geteuid() != 0
-			? -1
-			: fgetxattr(fd, CAPABILITY, ret_privileges->capability,
-				    sizeof(ret_privileges->capability));
+		fgetxattr(fd, CAPABILITY, ret_privileges->capability,
+			  sizeof(ret_privileges->capability));
+	if (ret_privileges->capability_bytes < 0)
+		inode->stored_plain = true;
 }
 
 int store_restore_privileges(int fd, const struct store_privileges *privileges)
 {
 	struct stat st;
-	if (privileges->mode != 0 && fstat(fd, &st) == 0 &&
+	if (privileges->mode & (S_ISUID | S_ISGID) && fstat(fd, &st) == 0 &&
 	    (st.st_mode & 07777) != privileges->mode &&
 	    fchmod(fd, privileges->mode) < 0)
 		return -errno;

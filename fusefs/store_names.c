@@ -362,6 +362,7 @@ int store_set_xattr_locked(struct volume *volume, struct inode *inode,
 	char path[64];
 	cleanup_fd int fd = -1;
 	int r = proc_path(volume, inode, &fd, path, sizeof(path));
+	inode->stored_plain = false; /* it may be the capability */
 	if (r == 0)
 		r = change_xattr(path, name, value, size);
 	struct stat st;

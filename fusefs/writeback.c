@@ -110,7 +110,51 @@ static bool has_durable_name(struct volume *volume, struct inode *inode)
 	return has;
 }
 
+/* The file as it is in the store before it is written. */
+static int look_before(struct volume *volume, struct inode *inode, int fd,
+		       struct stat *ret_st)
+{
+	int r = store_file_stat(fd, ret_st);
+	/* Removed from the store by somebody else: nothing would survive. */
+	if (r == 0 && ret_st->st_nlink == 0 && has_durable_name(volume, inode))
+		return -ESTALE;
+	return r;
+}
+
+/* Only files with holes get more blocks when they do not grow. */
+static uint64_t blocks_after(int fd, const struct stat *before,
+			     const struct record_pieces *pieces)
+{
+	const struct record_piece *last = &pieces->list[pieces->count - 1];
+	struct stat after;
+	bool grows = last->offset_bytes + last->length_bytes > before->st_size;
+	bool sparse = before->st_blocks * INT64_C(512) < before->st_size;
+	if ((grows || sparse) && store_file_stat(fd, &after) == 0)
+		return (uint64_t)after.st_blocks;
+	return (uint64_t)before->st_blocks;
+}
+
 /* Writing changes the store's mtime; what a commit without names must not. */
+static int copy_pieces(const struct writeback *writeback, struct inode *inode,
+		       int fd, const struct record_pieces *pieces,
+		       const struct stat *before)
+{
+	struct store_privileges privileges;
+	store_save_privileges(inode, fd, before->st_mode, &privileges);
+	int r = apply_pieces(writeback->volume, fd, pieces);
+	if (r == 0)
+		r = store_restore_privileges(fd, &privileges);
+	slimlock_read(&inode->lock);
+	bool keep_times = !(writeback->times_follow && inode->times_dirty);
+	slimlock_unlock(&inode->lock);
+	if (r == 0 && keep_times) {
+		const struct timespec times[2] = {before->st_atim,
+						  before->st_mtim};
+		(void)store_set_file_times(fd, times); /* only cosmetic */
+	}
+	return r;
+}
+
 static int write_pieces(const struct writeback *writeback, struct inode *inode,
 			const struct record_pieces *pieces)
 {
@@ -120,31 +164,15 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	if (r < 0)
 		return r;
 	struct stat before;
-	struct store_privileges privileges;
-	store_save_privileges(fd, &privileges);
-	r = store_file_stat(fd, &before);
-	/* Removed from the store by somebody else: nothing would survive. */
-	if (r == 0 && before.st_nlink == 0 && has_durable_name(volume, inode))
-		r = -ESTALE;
+	r = look_before(volume, inode, fd, &before);
 	if (r == 0)
-		r = apply_pieces(volume, fd, pieces);
-	if (r == 0)
-		r = store_restore_privileges(fd, &privileges);
-	struct stat after;
-	slimlock_read(&inode->lock);
-	bool keep_times = !(writeback->times_follow && inode->times_dirty);
-	slimlock_unlock(&inode->lock);
-	if (r == 0 && keep_times) {
-		const struct timespec times[2] = {before.st_atim,
-						  before.st_mtim};
-		(void)store_set_file_times(fd, times); /* only cosmetic */
-	}
-	bool known = r == 0 && store_file_stat(fd, &after) == 0;
+		r = copy_pieces(writeback, inode, fd, pieces, &before);
+	uint64_t blocks = r == 0 ? blocks_after(fd, &before, pieces) : 0;
 	slimlock_write(&inode->lock);
-	if (r == 0)
+	if (r == 0) {
 		apply_settle_pieces(volume, inode, pieces);
-	if (known)
-		inode->blocks = (uint64_t)after.st_blocks;
+		inode->blocks = blocks;
+	}
 	if (r == 0 &&
 	    (inode->extents == NULL ||
 	     inode->extents->dirty_bytes + inode->extents->clean_bytes == 0))
