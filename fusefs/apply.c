@@ -120,8 +120,9 @@ static ssize_t apply_part(struct volume *volume, int fd,
 	const void *data = scratch_peek(volume->scratch, source, &n);
 	if ((int64_t)n > piece->length_bytes - done)
 		n = (size_t)(piece->length_bytes - done);
+	bool peeked = data != NULL;
 	int r = 0;
-	if (data == NULL) {
+	if (!peeked) {
 		if (*buffer == NULL)
 			*buffer = malloc(SCRATCH_CHUNK);
 		if (*buffer == NULL)
@@ -131,6 +132,8 @@ static ssize_t apply_part(struct volume *volume, int fd,
 	}
 	if (r == 0)
 		r = store_write(fd, data, n, piece->offset_bytes + done);
+	if (peeked)
+		scratch_unpeek(volume->scratch, source);
 	return r < 0 ? r : (ssize_t)n;
 }
 

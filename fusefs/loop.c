@@ -55,6 +55,11 @@ struct loop {
 static _Thread_local bool leads; /* this thread is the leader */
 static _Thread_local int slot;	 /* its place in serving */
 
+static _Thread_local struct {
+	void *memory;
+	size_t size_bytes;
+} room;
+
 static void *serve(void *user);
 
 static void ignore_signal(int signal)
@@ -76,6 +81,19 @@ static void offer_lead(struct loop *loop)
 				loop) == 0)
 		loop->count++;
 	pthread_mutex_unlock(&loop->lock);
+}
+
+void *loop_room(size_t size_bytes)
+{
+	if (size_bytes <= room.size_bytes)
+		return room.memory;
+	void *memory = malloc(size_bytes);
+	if (memory == NULL)
+		return NULL;
+	free(room.memory);
+	room.memory = memory;
+	room.size_bytes = size_bytes;
+	return memory;
 }
 
 void loop_step_aside(struct loop *loop)
@@ -191,6 +209,7 @@ static void *serve(void *user)
 	while (go && wait_for_lead(loop))
 		go = lead(loop, &buffer);
 	free(buffer.mem);
+	free(room.memory);
 	if (!go && !loop->stopping) {
 		const uint64_t one = 1;
 		/* Cannot fail: the counter is far from its limit. */

@@ -9,6 +9,8 @@
 #ifndef FLAKEY_FUSEFS_LOOP_H
 #define FLAKEY_FUSEFS_LOOP_H
 
+#include <stddef.h>
+
 struct fuse_session;
 struct loop;
 
@@ -25,6 +27,10 @@ int loop_ended_fd(const struct loop *loop);
 
 /* Stops: running handlers finish. Takes NULL. */
 void loop_stop(struct loop *loop);
+
+/* Memory for a reply, the calling thread's until its next request: warm, where
+ * large memory from malloc(3) is new pages each time. NULL: out of memory. */
+void *loop_room(size_t size_bytes);
 
 /* The calling handler may take long: lets another thread lead. */
 void loop_step_aside(struct loop *loop);

@@ -33,7 +33,7 @@ void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 	ssize_t n = -ops_check_handle(fusefs, fi);
 	char *buffer = NULL;
 	if (n == 0) {
-		buffer = malloc(size);
+		buffer = loop_room(size);
 		n = buffer == NULL ? -ENOMEM
 				   : data_read(fusefs->volume,
 					       ops_inode(fusefs, nodeid),
@@ -43,7 +43,6 @@ void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		fuse_reply_err(req, (int)-n);
 	else
 		fuse_reply_buf(req, buffer, (size_t)n);
-	free(buffer);
 	ops_leave(fusefs);
 }
 

@@ -11,6 +11,7 @@
 #include "fusefs/errseq.h"
 #include "fusefs/inode.h"
 #include "fusefs/listing.h"
+#include "fusefs/loop.h"
 #include "fusefs/names.h"
 #include "fusefs/ops.h"
 #include "fusefs/profile.h"
@@ -347,7 +348,7 @@ void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 	int r = list(fusefs, fi, offset);
 	char *buffer = NULL;
 	if (r == 0)
-		buffer = malloc(size);
+		buffer = loop_room(size);
 	if (r == 0 && buffer == NULL)
 		r = ENOMEM;
 	if (r == 0)
@@ -356,7 +357,6 @@ void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 					   offset));
 	else
 		fuse_reply_err(req, r);
-	free(buffer);
 	ops_leave(fusefs);
 }
 

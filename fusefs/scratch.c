@@ -31,6 +31,8 @@ struct chunk {
 	uint32_t cursor;  /* where the next search begins */
 	bool untrimmed;	  /* free, but still on the disk */
 	char *memory;	  /* its data; NULL: that is in the file */
+	uint32_t users;	  /* threads that use it in memory right now */
+	bool moving;	  /* from memory to the file: no writing */
 };
 
 struct scratch {
@@ -48,7 +50,17 @@ struct scratch {
 	size_t memory_chunks;
 	char **free_memory;
 	size_t free_count;
+	/* The thread that moves chunks to the file, once it was needed. */
+	pthread_t mover;
+	bool has_mover;
+	bool stop;
+	size_t next_moved;
+	pthread_cond_t wanted; /* memory is short */
+	pthread_cond_t moved;  /* a chunk, or one user less of it */
 };
+
+static void want_memory(struct scratch *scratch);
+static void give_memory(struct scratch *scratch, struct chunk *chunk);
 
 int scratch_open(const char *directory, uint64_t limit_bytes,
 		 struct scratch **ret_scratch, struct errmsg *reterr_why)
@@ -79,6 +91,8 @@ int scratch_open(const char *directory, uint64_t limit_bytes,
 	scratch->limit_bytes = limit_bytes;
 	scratch->current = NO_CHUNK;
 	pthread_mutex_init(&scratch->lock, NULL);
+	pthread_cond_init(&scratch->wanted, NULL);
+	pthread_cond_init(&scratch->moved, NULL);
 	*ret_scratch = scratch;
 	return 0;
 }
@@ -87,6 +101,12 @@ void scratch_close(struct scratch *scratch)
 {
 	if (scratch == NULL)
 		return;
+	pthread_mutex_lock(&scratch->lock);
+	scratch->stop = true;
+	pthread_cond_signal(&scratch->wanted);
+	pthread_mutex_unlock(&scratch->lock);
+	if (scratch->has_mover)
+		pthread_join(scratch->mover, NULL);
 	for (size_t i = 0; i < scratch->count; i++)
 		free(scratch->chunks[i].touched);
 	free(scratch->chunks);
@@ -96,6 +116,8 @@ void scratch_close(struct scratch *scratch)
 			     scratch->memory_chunks * SCRATCH_CHUNK);
 	close(scratch->fd);
 	pthread_mutex_destroy(&scratch->lock);
+	pthread_cond_destroy(&scratch->wanted);
+	pthread_cond_destroy(&scratch->moved);
 	free(scratch);
 }
 
@@ -208,9 +230,10 @@ static int alloc_locked(struct scratch *scratch, uint32_t want,
 				return -ENOMEM;
 			chunk->cursor = 0;
 			chunk->untrimmed = false;
-			if (scratch->free_count > 0)
+			if (chunk->memory == NULL && scratch->free_count > 0)
 				chunk->memory = scratch->free_memory
 							[--scratch->free_count];
+			want_memory(scratch);
 		}
 		uint32_t at = 0;
 		uint32_t units = 0;
@@ -298,9 +321,10 @@ static void release_chunk(struct scratch *scratch, size_t index)
 	free(chunk->touched);
 	chunk->touched = NULL;
 	chunk->cursor = 0;
+	if (chunk->moving)
+		return; /* the mover does the rest */
 	if (chunk->memory != NULL) {
-		scratch->free_memory[scratch->free_count++] = chunk->memory;
-		chunk->memory = NULL;
+		give_memory(scratch, chunk);
 		return;
 	}
 	if (scratch->deferred)
@@ -417,22 +441,6 @@ void scratch_join(struct scratch *scratch, uint64_t offset)
 		scratch_drop(scratch, offset, 1);
 }
 
-static char *locate(struct scratch *scratch, uint64_t offset, size_t *ret_bytes)
-{
-	size_t inside = offset % SCRATCH_CHUNK;
-	*ret_bytes = SCRATCH_CHUNK - inside;
-	pthread_mutex_lock(&scratch->lock);
-	char *memory = scratch->chunks[offset / SCRATCH_CHUNK].memory;
-	pthread_mutex_unlock(&scratch->lock);
-	return memory == NULL ? NULL : memory + inside;
-}
-
-const void *scratch_peek(struct scratch *scratch, uint64_t offset,
-			 size_t *ret_bytes)
-{
-	return locate(scratch, offset, ret_bytes);
-}
-
 static int write_file(struct scratch *scratch, uint64_t offset,
 		      const char *from, size_t bytes)
 {
@@ -467,6 +475,119 @@ static int read_file(struct scratch *scratch, uint64_t offset, char *to,
 	return 0;
 }
 
+static void give_memory(struct scratch *scratch, struct chunk *chunk)
+{
+	scratch->free_memory[scratch->free_count++] = chunk->memory;
+	chunk->memory = NULL;
+}
+
+static bool is_short(const struct scratch *scratch)
+{
+	return scratch->free_count < scratch->memory_chunks / 2;
+}
+
+/* The next chunk in memory that nobody uses right now, or NO_CHUNK. */
+static size_t next_to_move(struct scratch *scratch)
+{
+	for (size_t i = 0; i < scratch->count; i++) {
+		size_t index = (scratch->next_moved + i) % scratch->count;
+		const struct chunk *chunk = &scratch->chunks[index];
+		if (chunk->memory != NULL && chunk->users == 0 &&
+		    chunk->used > 0 && index != scratch->current)
+			return index;
+	}
+	return NO_CHUNK;
+}
+
+/* False if the disk does not take it. */
+static bool move_chunk(struct scratch *scratch, size_t index)
+{
+	const char *memory = scratch->chunks[index].memory;
+	scratch->chunks[index].moving = true;
+	scratch->next_moved = index + 1;
+	pthread_mutex_unlock(&scratch->lock);
+	int r = write_file(scratch, (uint64_t)index * SCRATCH_CHUNK, memory,
+			   SCRATCH_CHUNK);
+	pthread_mutex_lock(&scratch->lock);
+	/* Readers that came meanwhile; the table may move while we wait. */
+	while (scratch->chunks[index].users > 0)
+		pthread_cond_wait(&scratch->moved, &scratch->lock);
+	struct chunk *chunk = &scratch->chunks[index];
+	chunk->moving = false;
+	bool dropped = chunk->touched == NULL;
+	if (r == 0 || dropped)
+		give_memory(scratch, chunk);
+	if (dropped)
+		release_chunk(scratch, index);
+	pthread_cond_broadcast(&scratch->moved);
+	return r == 0;
+}
+
+static void *move_chunks(void *user)
+{
+	struct scratch *scratch = user;
+	pthread_mutex_lock(&scratch->lock);
+	while (!scratch->stop) {
+		size_t index =
+			is_short(scratch) ? next_to_move(scratch) : NO_CHUNK;
+		/* With a full disk, tried again when more is wanted. */
+		bool go = index != NO_CHUNK && move_chunk(scratch, index);
+		if (!go && !scratch->stop)
+			pthread_cond_wait(&scratch->wanted, &scratch->lock);
+	}
+	pthread_mutex_unlock(&scratch->lock);
+	return NULL;
+}
+
+static void want_memory(struct scratch *scratch)
+{
+	if (!is_short(scratch))
+		return;
+	if (!scratch->has_mover)
+		scratch->has_mover = pthread_create(&scratch->mover, NULL,
+						    move_chunks, scratch) == 0;
+	pthread_cond_signal(&scratch->wanted);
+}
+
+/* Where a byte is in memory, until leave(), and how many follow in its chunk;
+ * NULL: it is in the file. */
+static char *enter(struct scratch *scratch, uint64_t offset, bool write,
+		   size_t *ret_bytes)
+{
+	size_t index = offset / SCRATCH_CHUNK;
+	size_t inside = offset % SCRATCH_CHUNK;
+	*ret_bytes = SCRATCH_CHUNK - inside;
+	pthread_mutex_lock(&scratch->lock);
+	while (write && scratch->chunks[index].moving)
+		pthread_cond_wait(&scratch->moved, &scratch->lock);
+	struct chunk *chunk = &scratch->chunks[index];
+	char *memory = chunk->memory;
+	if (memory != NULL)
+		chunk->users++;
+	pthread_mutex_unlock(&scratch->lock);
+	return memory == NULL ? NULL : memory + inside;
+}
+
+static void leave(struct scratch *scratch, uint64_t offset)
+{
+	pthread_mutex_lock(&scratch->lock);
+	struct chunk *chunk = &scratch->chunks[offset / SCRATCH_CHUNK];
+	if (--chunk->users == 0 && chunk->moving)
+		pthread_cond_broadcast(&scratch->moved);
+	pthread_mutex_unlock(&scratch->lock);
+}
+
+const void *scratch_peek(struct scratch *scratch, uint64_t offset,
+			 size_t *ret_bytes)
+{
+	return enter(scratch, offset, false, ret_bytes);
+}
+
+void scratch_unpeek(struct scratch *scratch, uint64_t offset)
+{
+	leave(scratch, offset);
+}
+
 int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
 		  size_t bytes)
 {
@@ -474,13 +595,15 @@ int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
 	int r = 0;
 	while (bytes > 0 && r == 0) {
 		size_t n;
-		char *memory = locate(scratch, offset, &n);
+		char *memory = enter(scratch, offset, true, &n);
 		if (n > bytes)
 			n = bytes;
-		if (memory != NULL)
-			memcpy(memory, from, n);
-		else
+		if (memory == NULL) {
 			r = write_file(scratch, offset, from, n);
+		} else {
+			memcpy(memory, from, n);
+			leave(scratch, offset);
+		}
 		from += n;
 		offset += n;
 		bytes -= n;
@@ -495,13 +618,15 @@ int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
 	int r = 0;
 	while (bytes > 0 && r == 0) {
 		size_t n;
-		const char *memory = locate(scratch, offset, &n);
+		const char *memory = enter(scratch, offset, false, &n);
 		if (n > bytes)
 			n = bytes;
-		if (memory != NULL)
-			memcpy(to, memory, n);
-		else
+		if (memory == NULL) {
 			r = read_file(scratch, offset, to, n);
+		} else {
+			memcpy(to, memory, n);
+			leave(scratch, offset);
+		}
 		to += n;
 		offset += n;
 		bytes -= n;

@@ -11,8 +11,9 @@
  * 1.6% of the data.
  *
  * A bounded number of chunks is in memory instead of the file: what is small or
- * soon committed costs no system call, and everything else does not stay in
- * memory.
+ * soon committed costs no system call. When half of that is used, a thread moves
+ * the oldest to the file; so a stream is not held up by writing it there. If the
+ * disk is full they just stay.
  *
  * Thread-safe: one mutex around the counts; data is copied outside of it.
  */
@@ -68,10 +69,11 @@ int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
 int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
 		 size_t bytes);
 
-/* Where a held range is, and how much of it in one piece; NULL if it is not in
- * memory. */
+/* Where a held range is, and how much of it is in one chunk; NULL if it is not
+ * in memory. Stays there until scratch_unpeek(). */
 const void *scratch_peek(struct scratch *scratch, uint64_t offset,
 			 size_t *ret_bytes);
+void scratch_unpeek(struct scratch *scratch, uint64_t offset);
 
 /* Bytes in use, whole units; and the limit, 0 for none. */
 uint64_t scratch_used(struct scratch *scratch);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -594,30 +596,85 @@ static void bytes_are_right_in_memory_too(void **state)
 static void bytes_are_right_where_memory_is_short(void **state)
 {
 	(void)state;
-	compare_with_twin(2);
+	compare_with_twin(4);
 }
 
 static void what_is_in_memory_is_not_in_the_file(void **state)
 {
 	struct scratch *scratch = open_scratch(0);
-	uint64_t offsets[3];
+	uint64_t offsets[2];
 	size_t bytes;
 
 	(void)state;
-	scratch_use_memory(scratch, 2);
+	scratch_use_memory(scratch, 4);
 	fill_chunks(scratch, offsets, 2);
 	assert_int_equal(disk_blocks(), 0);
 	assert_non_null(scratch_peek(scratch, offsets[0] + 100, &bytes));
 	assert_int_equal(bytes, SCRATCH_CHUNK - 100);
-	fill_chunks(scratch, offsets + 2, 1);
-	assert_true(disk_blocks() >= SCRATCH_CHUNK / 512);
-	assert_null(scratch_peek(scratch, offsets[2], &bytes));
-	for (int i = 0; i < 3; i++)
+	scratch_unpeek(scratch, offsets[0]);
+	for (int i = 0; i < 2; i++)
 		scratch_drop(scratch, offsets[i], SCRATCH_CHUNK);
 	/* What was dropped is there for the next. */
-	fill_chunks(scratch, offsets, 1);
-	assert_non_null(scratch_peek(scratch, offsets[0], &bytes));
-	scratch_drop(scratch, offsets[0], SCRATCH_CHUNK);
+	fill_chunks(scratch, offsets, 2);
+	assert_int_equal(disk_blocks(), 0);
+	for (int i = 0; i < 2; i++)
+		scratch_drop(scratch, offsets[i], SCRATCH_CHUNK);
+	scratch_close(scratch);
+}
+
+static void expect_ones(struct scratch *scratch, uint64_t *offsets,
+			size_t count)
+{
+	char data[2];
+
+	for (size_t i = 0; i < count; i++) {
+		data[0] = 0;
+		assert_int_equal(scratch_read(scratch, offsets[i], data, 2), 0);
+		assert_int_equal(data[0], 1);
+		scratch_drop(scratch, offsets[i], SCRATCH_CHUNK);
+	}
+}
+
+static void what_is_too_much_moves_to_the_file(void **state)
+{
+	struct scratch *scratch = open_scratch(0);
+	uint64_t offsets[40];
+
+	(void)state;
+	scratch_use_memory(scratch, 8);
+	fill_chunks(scratch, offsets, 40);
+	assert_true(disk_blocks() >= 30 * SCRATCH_CHUNK / 512);
+	expect_ones(scratch, offsets, 40);
+	assert_int_equal(scratch_used(scratch), 0);
+	scratch_close(scratch);
+}
+
+/* A file size limit of the process stands for a full disk. */
+static void full_disk_keeps_it_in_memory(void **state)
+{
+	struct scratch *scratch = open_scratch(0);
+	uint64_t offsets[8];
+	struct rlimit limit;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	struct rlimit none = {0, limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	scratch_use_memory(scratch, 8);
+	fill_chunks(scratch, offsets, 8);
+	uint64_t more;
+	size_t had;
+	char data = 0;
+	assert_int_equal(scratch_alloc(scratch, 1, &more, &had), 0);
+	int full = scratch_write(scratch, more, "x", 1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(full, -ENOSPC);
+	assert_int_equal(scratch_write(scratch, more, "x", 1), 0);
+	assert_int_equal(scratch_read(scratch, more, &data, 1), 0);
+	assert_int_equal(data, 'x');
+	scratch_drop(scratch, more, had);
+	expect_ones(scratch, offsets, 8);
 	scratch_close(scratch);
 }
 
@@ -642,6 +699,8 @@ int main(void)
 		cmocka_unit_test(bytes_are_right_in_memory_too),
 		cmocka_unit_test(bytes_are_right_where_memory_is_short),
 		cmocka_unit_test(what_is_in_memory_is_not_in_the_file),
+		cmocka_unit_test(what_is_too_much_moves_to_the_file),
+		cmocka_unit_test(full_disk_keeps_it_in_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
