@@ -192,10 +192,51 @@ def what_takes_capabilities():
     return answers
 
 
+def as_user(uid, gid, call):
+    """The result of the call, made with another user's ids and no groups."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        return result(call)
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+def what_outsiders_take():
+    """Set-group-ID of files whose group the caller is not in, or is."""
+    if os.geteuid() != 0 or not ALL_IDS:
+        return []
+    value = (b"\2\0\0\0" + entry(1, 7) + entry(2, 7, 1) + entry(4, 5)
+             + entry(16, 7) + entry(32, 7))
+    answers = []
+    for call in (lambda: os.setxattr("group", NAMES_OF_LISTS[0], value),
+                 lambda: os.removexattr("group", NAMES_OF_LISTS[0]),
+                 lambda: write("group"), lambda: cut_off("group"),
+                 lambda: os.truncate("group", 1),
+                 lambda: os.chmod("group", 0o2767),
+                 lambda: os.chown("group", -1, 65533)):
+        for mode in (0o2767, 0o2777, 0o6767):
+            for gid in (1, 65533):
+                for uid in (0, 1, 65533):
+                    make("group")
+                    os.chown("group", 65533, 1)
+                    os.chmod("group", mode)
+                    answers.append((oct(mode), uid, gid,
+                                    as_user(uid, gid, call),
+                                    oct(os.stat("group").st_mode)))
+                    os.unlink("group")
+    return answers
+
+
+NAMES_OF_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 PARTS = [on_file, on_directory, on_sticky_directory, on_fifo, on_link,
          on_dangling_link, one_of_each_size, as_many_as_there_is_room_for,
          room_that_lists_take, flags_that_are_none, modes_bind_user_names,
-         what_takes_capabilities]
+         what_takes_capabilities, what_outsiders_take]
 
 
 def play(top, part):
@@ -209,6 +250,7 @@ def main():
             for place in ("WORK", "MNT")]
     for top in tops:
         os.mkdir(top)
+        os.chmod(top, 0o755)
     for number, part in enumerate(PARTS, 1):
         native, live = (play(top, part) for top in tops)
         same = native == live
