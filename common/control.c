@@ -480,6 +480,8 @@ ssize_t control_write(struct control_handle *handle, const char *data,
 	r = check_write(handle, data, size_bytes, &why);
 	if (r == 0) {
 		lines = strndup(data, size_bytes);
+		if (!lines)
+			errmsg_set(&why, "out of memory");
 		r = lines ? do_lines(handle, lines, &answer, &why) : -ENOMEM;
 	}
 	if (r == 0 && text_result(&answer) < 0) {

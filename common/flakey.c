@@ -147,6 +147,19 @@ static void add_option(struct arguments *arguments, const char *name,
 	add(arguments, value);
 }
 
+static int unmount(const char *command, const char *control,
+		   const char *mountpoint, struct errmsg *reterr_why)
+{
+	struct arguments arguments = {0};
+
+	add(&arguments, command);
+	add(&arguments, "umount");
+	add_option(&arguments, "--control", control);
+	add(&arguments, "--");
+	add(&arguments, mountpoint);
+	return run_command(arguments.words, reterr_why);
+}
+
 static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 		 struct errmsg *reterr_why)
 {
@@ -181,6 +194,10 @@ static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 		return ran;
 	r = attach(config->mountpoint, config->control, arguments.words[0],
 		   ret_flakey, reterr_why);
+	/* A mount that nobody has a handle of would stay. */
+	if (r < 0 && ran == 0)
+		(void)unmount(arguments.words[0], config->control,
+			      config->mountpoint, NULL);
 	return r;
 }
 
@@ -224,16 +241,11 @@ static int still_mounted(const struct flakey *flakey)
 
 int flakey_stop(struct flakey *flakey)
 {
-	struct arguments arguments = {0};
 	int r;
 
-	add(&arguments, flakey->command);
-	add(&arguments, "umount");
-	add_option(&arguments, "--control", flakey->control);
-	add(&arguments, "--");
-	add(&arguments, client_mountpoint(flakey->client));
 	pthread_mutex_lock(&flakey->mutex);
-	r = run_command(arguments.words, &flakey->error);
+	r = unmount(flakey->command, flakey->control,
+		    client_mountpoint(flakey->client), &flakey->error);
 	if (r == -ECHILD) {
 		r = still_mounted(flakey) ? -EBUSY : 0;
 		if (r < 0)
