@@ -43,7 +43,7 @@ struct hammer {
 };
 
 /* For the alarm's handler only. */
-static pid_t children_to_kill[PROCESSES];
+static _Atomic pid_t children_to_kill[PROCESSES];
 static struct worker_board *board_to_watch;
 static unsigned long progress_seen;
 
@@ -254,7 +254,9 @@ static int run(struct hammer *hammer)
 	bool crashed, joined, same;
 	unsigned long failures, late;
 
-	if (!start(hammer, workers)) {
+	/* The thread comes after the processes: sanitizers want no threads in a
+	 * process that forks. */
+	if (!start(hammer, workers) || !start_watchdog(hammer->board)) {
 		printf("Bail out! cannot start: %s\n", strerror(errno));
 		return 1;
 	}
@@ -298,7 +300,7 @@ int main(int argc, char **argv)
 	hammer.board = mmap(NULL, sizeof(*hammer.board), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (hammer.root < 0 || hammer.store < 0 || hammer.board == MAP_FAILED ||
-	    pipe2(bell, O_CLOEXEC) < 0 || !start_watchdog(hammer.board)) {
+	    pipe2(bell, O_CLOEXEC) < 0) {
 		printf("Bail out! cannot set up: %s\n", strerror(errno));
 		return 1;
 	}
