@@ -112,25 +112,6 @@ static bool names_match(const struct judge *judge,
 	return true;
 }
 
-/* The shortest and the longest history that explains what is there. */
-static bool match(const struct judge *judge, const struct scribe *scribe,
-		  const struct found *found, struct prefixes *ret)
-{
-	const struct history *history = &scribe->history;
-	struct names names;
-
-	ret->first = -1;
-	for (int count = 0; count <= history->step_count; count++) {
-		names_at(history, count, &names);
-		if (!names_match(judge, history, found, &names))
-			continue;
-		if (ret->first < 0)
-			ret->first = count;
-		ret->last = count;
-	}
-	return ret->first >= 0 && !found->strange;
-}
-
 /* What the change that the unit names may have left there. */
 static bool is_own_unit(const struct scribe *scribe, int number, int offset,
 			const char *unit, int *ret_change)
@@ -176,46 +157,75 @@ static bool size_is_legal(const struct object *object, int size)
 }
 
 static bool content_is_legal(const struct scribe *scribe, int number,
-			     const char *content, int size)
+			     const char *content, int size, bool aloud)
 {
 	static const char zeros[HISTORY_UNIT];
 	const struct object *object = &scribe->history.objects[number];
 
 	if (!size_is_legal(object, size))
-		return complain(
-			scribe, "object %d has %d bytes, %d were synced",
-			number, size, history_size(object, object->durable));
+		return aloud &&
+		       complain(scribe,
+				"object %d has %d bytes, %d were synced",
+				number, size,
+				history_size(object, object->durable));
 	for (int at = 0; at + HISTORY_UNIT <= size; at += HISTORY_UNIT) {
 		int change = 0;
 
 		if (memcmp(content + at, zeros, HISTORY_UNIT) != 0 &&
 		    !is_own_unit(scribe, number, at, content + at, &change))
-			return complain(scribe, "object %d has '%.*s' at %d",
+			return aloud &&
+			       complain(scribe, "object %d has '%.*s' at %d",
 					number, HISTORY_UNIT, content + at, at);
 		if (!unit_is_legal(object, at, change))
-			return complain(
-				scribe,
-				"object %d has change %d at %d; %d of %d were"
-				" synced, %d begun",
-				number, change, at, object->durable,
-				object->change_count, object->permitted);
+			return aloud &&
+			       complain(
+				       scribe,
+				       "object %d has change %d at %d; %d of %d were"
+				       " synced, %d begun",
+				       number, change, at, object->durable,
+				       object->change_count, object->permitted);
 	}
 	return true;
 }
 
 static bool contents_are_legal(const struct scribe *scribe,
-			       const struct found *found, int count)
+			       const struct found *found,
+			       const struct names *names, bool aloud)
 {
-	struct names names;
-
-	names_at(&scribe->history, count, &names);
 	for (int i = 0; i < HISTORY_SLOTS; i++)
 		if (found->there[i] && S_ISREG(found->stats[i].st_mode) &&
-		    !content_is_legal(scribe, names.slots[i],
+		    !content_is_legal(scribe, names->slots[i],
 				      found->contents[i],
-				      (int)found->stats[i].st_size))
+				      (int)found->stats[i].st_size, aloud))
 			return false;
 	return true;
+}
+
+/* The shortest and the longest history that explains what is there. */
+static bool match(const struct judge *judge, const struct scribe *scribe,
+		  const struct found *found, struct prefixes *ret)
+{
+	const struct history *history = &scribe->history;
+	struct names names, wrong;
+	bool any_wrong = false;
+
+	ret->first = -1;
+	for (int count = 0; count <= history->step_count; count++) {
+		names_at(history, count, &names);
+		if (!names_match(judge, history, found, &names))
+			continue;
+		if (!contents_are_legal(scribe, found, &names, false)) {
+			wrong = names;
+			any_wrong = true;
+			continue;
+		}
+		if (ret->first < 0)
+			ret->first = count;
+		ret->last = count;
+	}
+	if (ret->first < 0 && any_wrong)
+		(void)contents_are_legal(scribe, found, &wrong, true);
+	return ret->first >= 0 && !found->strange;
 }
 
 /* All that ended before a sync began which was acknowledged, and nothing that
@@ -402,8 +412,7 @@ static bool judge_one(const struct judge *judge, const struct scribe *scribe,
 			       "no history of its %d steps explains"
 			       " the names",
 			       scribe->history.step_count);
-	good = good && contents_are_legal(scribe, &found, prefixes->first) &&
-	       keeps_promises(judge, scribe, prefixes);
+	good = good && keeps_promises(judge, scribe, prefixes);
 	if (!good)
 		show(scribe, &found);
 	for (int i = 0; i < HISTORY_SLOTS; i++)

@@ -5,5 +5,5 @@
 set -eu
 # The mount that the test began with is the first to be killed.
 kill -9 "$(cat "$WORK/pid")"
-exec "$1" "$FLAKEY" "$STORE" "$MNT" "${KILLER_KILLS:-200}" \
-	${KILLER_SEED:-${FLAKEY_TEST_SEED-}}
+seed=${KILLER_SEED:-${FLAKEY_TEST_SEED-}}
+exec "$1" "$FLAKEY" "$STORE" "$MNT" "${KILLER_KILLS:-$2}" ${seed:+"$seed"}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PATH_BYTES 32
@@ -37,14 +38,31 @@ static void count_operation(struct scribe *scribe)
 		(void)!write(board->bell, "", 1);
 }
 
+static bool means_dead(int error)
+{
+	return error == ENOTCONN || error == ECONNABORTED;
+}
+
+/* A daemon that is killed while the kernel hands it the request leaves EIO. */
+static bool is_dead(const struct scribe *scribe)
+{
+	struct statvfs st;
+
+	if (errno != EIO)
+		return means_dead(errno);
+	return fstatvfs(scribe->directory, &st) < 0 && means_dead(errno);
+}
+
 /* False, and the end of the work, if the daemon did not do it. */
 static bool did(struct scribe *scribe, const char *what, long result)
 {
 	if (result >= 0)
 		return true;
-	if (errno != ENOTCONN && errno != ECONNABORTED)
+	int error = errno;
+
+	if (!is_dead(scribe))
 		(void)snprintf(scribe->trouble, sizeof(scribe->trouble),
-			       "%s: %s", what, strerror(errno));
+			       "%s: %s", what, strerror(error));
 	scribe->directory = -1;
 	return false;
 }

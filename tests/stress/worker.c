@@ -64,10 +64,11 @@ static bool crashed_since(const struct worker *worker, unsigned long moment)
 }
 
 /* On paths: what rivals explain, and nothing else; a crash is no excuse, for
- * what a path means afterwards is well defined. Only a call that had found a name
- * before the crash, and was sent so late that the crash was over, cannot be told
- * from one on a descriptor; and if the kernel meets a second crash when it looks
- * again, it gives up. These are counted, and must be rare. */
+ * what a path means afterwards is well defined. Two things are in the kernel's
+ * hands, are counted and must be rare: a call that found a name before the crash,
+ * and is sent when it is over, cannot be told from one on a descriptor (EIO); and
+ * calls that make a name do not look again if the lookup of that name itself,
+ * in a directory of the past, asks for it (ESTALE). */
 static void expect_path(struct worker *worker, const char *what, long result)
 {
 	static const int right[] = {
@@ -80,8 +81,8 @@ static void expect_path(struct worker *worker, const char *what, long result)
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
 		if (errno == right[i])
 			return;
-	if ((errno == EIO && crashed_since(worker, worker->began)) ||
-	    (errno == ESTALE && crashed_since(worker, worker->began + 1)))
+	if ((errno == EIO || errno == ESTALE) &&
+	    crashed_since(worker, worker->began))
 		atomic_fetch_add(&worker->board->late_paths, 1);
 	else
 		fail(worker, what, errno);
