@@ -437,8 +437,12 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 			     inode->sync_seq);
 	if (size == 0)
 		inode->written->truncated = true;
-	if (size <= inode->size_bytes)
+	if (size <= inode->size_bytes) {
 		data_order(volume, inode, size);
+		uint64_t blocks = ((uint64_t)size + 4095) / 4096 * 8;
+		if (inode->blocks > blocks)
+			inode->blocks = blocks;
+	}
 	inode->size_bytes = size;
 	inode->written->journal_size_bytes = size;
 	inode_touch(volume, inode,

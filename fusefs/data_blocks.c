@@ -269,6 +269,38 @@ static int64_t seek_locked(const struct inode *inode, int fd, int64_t offset,
 	return hole ? size : -ENXIO;
 }
 
+static bool block_has_data(const struct inode *inode, int fd, int64_t from,
+			   int64_t block)
+{
+	int64_t found = seek_locked(inode, fd, from, false);
+	return found >= 0 && found < from + block;
+}
+
+/* Real file systems know data and holes by whole blocks. */
+static int64_t seek_blocks_locked(const struct inode *inode, int fd,
+				  int64_t offset, int64_t block, bool hole)
+{
+	int64_t from = offset / block * block;
+	if (!hole) {
+		int64_t found = seek_locked(inode, fd, from, false);
+		if (found < 0)
+			return found;
+		found = found / block * block;
+		return found > offset ? found : offset;
+	}
+	while (offset < inode->size_bytes) {
+		from = offset / block * block;
+		if (!block_has_data(inode, fd, from, block))
+			return offset;
+		int64_t found = seek_locked(inode, fd, offset, true);
+		if (found < 0)
+			return found;
+		found = found / block * block;
+		offset = found > from ? found : from + block;
+	}
+	return inode->size_bytes;
+}
+
 int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
 		  bool hole)
 {
@@ -278,7 +310,9 @@ int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
 		return r;
 	int64_t found = -ENXIO;
 	if (offset >= 0 && offset < inode->size_bytes)
-		found = seek_locked(inode, fd, offset, hole);
+		found = seek_blocks_locked(inode, fd, offset,
+					   profile_block_bytes(volume->profile),
+					   hole);
 	data_leave(volume, inode, fd);
 	return found;
 }

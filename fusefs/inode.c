@@ -99,6 +99,10 @@ static struct inode *make(struct volume *volume, mode_t mode, uint64_t number)
 	inode->mode = mode;
 	inode->type = mode & S_IFMT;
 	inode->nlink = S_ISDIR(mode) ? 2 : 1;
+	if (S_ISDIR(mode)) {
+		inode->size_bytes = 4096;
+		inode->blocks = 8;
+	}
 	inode->in_store = number != 0;
 	inode->store_number = number;
 	inode->number = number != 0 ? number : volume->next_number++;

@@ -27,6 +27,7 @@ struct packed {
 };
 
 struct listing {
+	uint64_t parent; /* number of ".." */
 	struct packed *entries;
 	size_t count;
 	size_t capacity;
@@ -57,6 +58,11 @@ struct listing_entry listing_at(const struct listing *listing, size_t index)
 		.number = entry->number,
 		.type = entry->type,
 	};
+}
+
+uint64_t listing_parent(const struct listing *listing)
+{
+	return listing->parent;
 }
 
 static int reserve(struct listing *listing, size_t name_bytes)
@@ -190,6 +196,9 @@ int listing_new(struct volume *volume, struct inode *directory,
 	if (listing == NULL)
 		return -ENOMEM;
 	pthread_mutex_lock(&volume->lock);
+	const struct dentry *name = dentry_live_of(directory);
+	listing->parent =
+		name != NULL ? name->directory->number : directory->number;
 	int r = 0;
 	if (!directory->dead && directory->nlink > 0)
 		r = read_locked(volume, directory, listing);

@@ -27,6 +27,8 @@ int listing_new(struct volume *volume, struct inode *directory,
 void listing_free(struct listing *listing);
 
 size_t listing_count(const struct listing *listing);
+/* What ".." leads to. */
+uint64_t listing_parent(const struct listing *listing);
 struct listing_entry listing_at(const struct listing *listing, size_t index);
 
 #endif

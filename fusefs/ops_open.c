@@ -307,6 +307,8 @@ static size_t add_entries(fuse_req_t req, struct ops_handle *handle,
 		struct stat st = {.st_ino = handle->inode->number,
 				  .st_mode = S_IFDIR};
 		const char *name = offset == 0 ? "." : "..";
+		if (offset == 1)
+			st.st_ino = listing_parent(handle->listing);
 		if (offset >= 2) {
 			struct listing_entry entry =
 				listing_at(handle->listing, (size_t)offset - 2);
