@@ -13,8 +13,11 @@
 int main(int argc, char **argv)
 {
 	static void (*const themes[])(void) = {
-		linking_theme,	making_theme, modes_theme,   opening_theme,
-		renaming_theme, times_theme,  unnamed_theme,
+		access_theme,  acls_theme,    copying_theme, linking_theme,
+		listing_theme, locks_theme,   making_theme,  maps_theme,
+		modes_theme,   opening_theme, paths_theme,   renaming_theme,
+		sizes_theme,   stating_theme, times_theme,   unnamed_theme,
+		xattrs_theme,
 	};
 	int r;
 
