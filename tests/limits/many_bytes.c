@@ -28,7 +28,7 @@
 /* Of scratch space that an extent of a few bytes wastes. */
 #define UNIT_BYTES 64
 /* What a daemon needs for other things: buffers of requests, mostly. */
-#define OTHER_BYTES (2 * MIB)
+#define OTHER_BYTES (MIB / 2)
 /* More than the part of the scratch file that is kept in memory. */
 #define KEPT_MIB 64
 #define MEMORY_MAX (512 * MIB)

@@ -19,7 +19,8 @@
 #define FEW 1000
 /* The few are done so often, to have something to measure. */
 #define FEW_TIMES 4
-#define STATUS_TIMES 200
+#define STATUS_TIMES 100
+#define STATUS_LAPS 3
 #define CLEAN_BYTES_MAX 512
 #define CRASH_FILES 1000
 #define CRASH_NS_MAX INT64_C(100000000)
@@ -112,12 +113,22 @@ static void add_lap(struct meter_lap *laps, enum lap index,
 	laps[index].count += lap->count;
 }
 
-static bool read_status(void)
+/* The cheapest of some laps: it is short, and others may be at work. */
+static bool read_status(struct meter_lap *ret_best)
 {
 	bool good = true;
 
-	for (int i = 0; i < STATUS_TIMES; i++)
-		good = good && meter_status("pid") > 0;
+	*ret_best = (struct meter_lap){.cpu_ns = INT64_MAX, .count = 1};
+	for (int i = 0; i < STATUS_LAPS && good; i++) {
+		struct meter_lap lap;
+
+		meter_begin(&lap, "status");
+		for (int k = 0; k < STATUS_TIMES; k++)
+			good = good && meter_status("pid") > 0;
+		meter_end(&lap, STATUS_TIMES);
+		if (lap.cpu_ns < ret_best->cpu_ns)
+			*ret_best = lap;
+	}
 	return good;
 }
 
@@ -132,9 +143,7 @@ static bool fill_and_sync(const char *store, const char *name, int64_t count,
 	good = good && make_files(directory, count) == count;
 	meter_end(&lap, count);
 	add_lap(laps, LAP_CREATE, &lap);
-	meter_begin(&lap, "status");
-	good = good && read_status();
-	meter_end(&lap, STATUS_TIMES);
+	good = good && read_status(&lap);
 	add_lap(laps, LAP_STATUS, &lap);
 	meter_begin(&lap, "readdir unsynced");
 	good = good && list_files(".", name) == count;
@@ -306,9 +315,7 @@ static enum case_result a_clean_file_costs_little(void)
 	CHECK(directory >= 0 && stat_files(directory, FEW) == FEW);
 	meter_end(&few, FEW);
 	CHECK(close(directory) == 0);
-	meter_begin(&status, "status");
-	CHECK(read_status());
-	meter_end(&status, STATUS_TIMES);
+	CHECK(read_status(&status));
 	directory = open("../full", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int64_t before = meter_anonymous_bytes();
 	meter_begin(&lots, "lookup");
@@ -322,9 +329,7 @@ static enum case_result a_clean_file_costs_little(void)
 	CHECK(meter_status("inodes") >= many);
 	CHECK(bytes > 0 && bytes <= CLEAN_BYTES_MAX);
 	CHECK(meter_is_flat(&few, &lots));
-	meter_begin(&status_later, "status");
-	CHECK(read_status());
-	meter_end(&status_later, STATUS_TIMES);
+	CHECK(read_status(&status_later));
 	CHECK(meter_is_flat(&status, &status_later));
 	CHECK(list_files("..", "full") == many);
 	/* All of them still known: what is clean does not take part. */
