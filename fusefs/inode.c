@@ -267,7 +267,9 @@ static void rest(struct volume *volume, struct inode *inode)
 	pthread_mutex_lock(&volume->journal.lock);
 	bool records = !list_empty(&inode->records);
 	pthread_mutex_unlock(&volume->journal.lock);
-	if (written != NULL && inode->extents == NULL && !records &&
+	/* It may still get its first name, and a record of its size with it. */
+	bool unnamed = inode->nlink == 0 && !inode->in_store;
+	if (written != NULL && inode->extents == NULL && !records && !unnamed &&
 	    written->flushing == 0 && written->ordered_to == 0) {
 		free(inode->written);
 		inode->written = NULL;
