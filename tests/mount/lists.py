@@ -118,7 +118,9 @@ def make_unnamed(path, _, mode, umask):
         fd = os.open(os.path.dirname(path), os.O_TMPFILE | os.O_RDWR, mode)
         if mode & 1:
             os.setxattr(fd, ACCESS, random_list(random.Random(mode + umask)))
-        os.link(f"/proc/self/fd/{fd}", path, follow_symlinks=True)
+        # Any descriptor: it makes Python follow the link in /proc.
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd,
+                follow_symlinks=True)
         os.close(fd)
     finally:
         os.umask(old)
