@@ -383,7 +383,8 @@ static int print(struct fixture *f, bool *fired)
 	int r = text_result(&text);
 	*fired = nomem_disarm();
 	if (r == 0)
-		assert_non_null(strstr(text.data, " 998 999 \"a\\\"b\\u000a\""));
+		assert_non_null(
+			strstr(text.data, " 998 999 \"a\\\"b\\u000a\""));
 	text_done(&text);
 	return r;
 }
