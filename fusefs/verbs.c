@@ -2,12 +2,14 @@
 #include "fusefs/verbs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/backend.h"
+#include "common/cleanup.h"
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/plan.h"
@@ -83,6 +85,18 @@ static void invalidate_late(struct fusefs *fusefs)
 	}
 }
 
+/* With cache=back the kernel may have written data that it has not told us of:
+ * it shall. What it cannot write it keeps, and tells the program at its sync. */
+static void fetch_written(struct fusefs *fusefs)
+{
+	if (fusefs->config.cache != FUSEFS_CACHE_BACK)
+		return;
+	cleanup_fd int fd = open(fusefs->config.mountpoint,
+				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)syncfs(fd); /* as above */
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -96,6 +110,8 @@ static int crash(struct backend *backend, const struct plan *plan,
 	struct fusefs *fusefs = fusefs_of(backend);
 	struct crash_stales stales = {0};
 	uint64_t begin = now_us();
+	if (plan->keep == PLAN_KEEP_ALL)
+		fetch_written(fusefs);
 	int r = crash_power(fusefs->volume, plan, &stales, ret_report,
 			    reterr_why);
 	if (r == 0) {
@@ -120,6 +136,7 @@ static int crash(struct backend *backend, const struct plan *plan,
 static int sync_all(struct backend *backend, struct errmsg *reterr_why)
 {
 	struct volume *volume = fusefs_of(backend)->volume;
+	fetch_written(fusefs_of(backend));
 	pthread_rwlock_rdlock(&volume->gate);
 	int r = commit_all(volume);
 	pthread_rwlock_unlock(&volume->gate);

@@ -21,11 +21,16 @@
 #define INIT_ADDS (FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
 #endif
 
+/* Shared mappings of files that are read and written directly (cache=none):
+ * newer than the headers, too, and in the second word of flags. */
+#define INIT_DIRECT_IO_ALLOW_MMAP (UINT32_C(1) << 4)
+
 static _Thread_local struct {
 	bool ordered;
 	bool tmpfile;
 	bool clears_set_id;
 	uint32_t init_adds; /* INIT, and the kernel offers these */
+	uint32_t init_adds_2;
 	int64_t begin_ns;
 	int64_t reply_ns;
 } current;
@@ -52,6 +57,10 @@ static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *user)
 		return writev(fd, iov, count);
 	struct fuse_init_out *out = iov[1].iov_base;
 	out->flags |= current.init_adds;
+	if (current.init_adds_2 != 0) {
+		out->flags |= FUSE_INIT_EXT;
+		out->flags2 |= current.init_adds_2;
+	}
 	current.init_adds = 0;
 	return writev(fd, iov, count);
 }
@@ -139,6 +148,11 @@ void wire_note(struct fuse_buf *buffer)
 						  sizeof(in->flags));
 		if (in != NULL)
 			current.init_adds = in->flags & INIT_ADDS;
+		current.init_adds_2 = 0;
+		in = arguments(buffer, sizeof(*in));
+		if (in != NULL && in->flags & FUSE_INIT_EXT)
+			current.init_adds_2 =
+				in->flags2 & INIT_DIRECT_IO_ALLOW_MMAP;
 	}
 	if (header->opcode == FUSE_SETXATTR && is_extended(buffer))
 		shorten(buffer);
