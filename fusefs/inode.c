@@ -158,6 +158,7 @@ void inode_load(struct inode *inode, const struct stat *st)
 	inode->atime = st->st_atim;
 	inode->mtime = st->st_mtim;
 	inode->ctime = st->st_ctim;
+	inode->touched = false;
 	inode->attributes_stale = false;
 }
 
@@ -168,8 +169,15 @@ struct inode *inode_of_store_locked(struct volume *volume,
 	if (inode != NULL)
 		return inode;
 	inode = make(volume, st->st_mode, st->st_ino);
-	if (inode != NULL)
-		inode_load(inode, st);
+	if (inode == NULL)
+		return NULL;
+	inode_load(inode, st);
+	struct recall_entry shown;
+	if (recall_take(&volume->recall, st->st_ino, &shown)) {
+		inode->number = shown.number;
+		inode->ctime = shown.ctime;
+		inode->touched = true;
+	}
 	return inode;
 }
 
@@ -283,6 +291,20 @@ static struct dentry *any_name(struct inode *inode)
 	return dentry != NULL ? dentry : dentry_durable_of(inode);
 }
 
+/* What the store cannot tell again. */
+static void remember(struct volume *volume, const struct inode *inode)
+{
+	if (!inode->in_store || inode->dead || inode->nlink == 0 ||
+	    (!inode->touched && inode->number == inode->store_number))
+		return;
+	const struct recall_entry shown = {
+		.store_number = inode->store_number,
+		.number = inode->number,
+		.ctime = inode->ctime,
+	};
+	recall_put(&volume->recall, &shown);
+}
+
 /*
  * Freeing its clean names may make parents unneeded, and theirs in turn: a work
  * list instead of a recursion. Its links are those of the list of open inodes,
@@ -306,6 +328,7 @@ void inode_release_locked(struct volume *volume, struct inode *inode)
 			    list_empty(&directory->open_link))
 				list_append(work, &directory->open_link);
 		}
+		remember(volume, inode);
 		inode_destroy(volume, inode);
 	}
 }
@@ -351,6 +374,7 @@ void inode_touch(struct volume *volume, struct inode *inode, int change)
 {
 	struct timespec now = inode_now();
 	inode->ctime = now;
+	inode->touched = true;
 	if (change & INODE_CHANGE_CONTENT)
 		inode->mtime = now;
 	inode->sync_seq = journal_tick(&volume->journal);

@@ -103,6 +103,7 @@ struct inode {
 	uint32_t write_error;  /* errseq.h */
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
+	bool touched;		       /* ctime is not what the store has */
 	struct list times_link;
 	struct list open_link;
 	struct extents *extents;       /* NULL: all as in the store */

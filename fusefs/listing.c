@@ -142,8 +142,9 @@ static void filter_locked(struct volume *volume, struct inode *directory,
 			continue;
 		struct inode *inode =
 			inode_find_store_locked(volume, entry.number);
-		if (inode != NULL)
-			entry.number = inode->number;
+		entry.number = inode != NULL ? inode->number
+					     : recall_number(&volume->recall,
+							     entry.number);
 		listing->entries[kept++] = entry;
 	}
 	listing->count = kept;

@@ -128,6 +128,7 @@ static void free_tables(struct volume *volume)
 	for (size_t i = 0; volume->inodes && i < volume->inode_slots; i++)
 		while (volume->inodes[i] != NULL)
 			inode_destroy(volume, volume->inodes[i]);
+	recall_done(&volume->recall);
 	free(volume->inodes);
 	free(volume->dentries);
 }

@@ -25,6 +25,7 @@
 #include "common/mode.h"
 #include "fusefs/extents.h"
 #include "fusefs/journal.h"
+#include "fusefs/recall.h"
 
 struct dentry;
 struct errmsg;
@@ -65,6 +66,7 @@ struct volume {
 	size_t dentry_slots;
 	uint64_t dentry_count;
 	uint64_t next_number;
+	struct recall recall; /* lock */
 
 	struct list reap;	   /* inodes about to be freed; lock */
 	struct list times;	   /* inodes whose times are not durable */
