@@ -146,7 +146,7 @@ static int prepare(struct inode *inode, struct change *change)
 		       change->acl->size_bytes);
 	}
 	/* A file without a name gets its record with its first name. */
-	int r = inode->nlink > 0 ? prepare_record(inode, change) : 0;
+	int r = inode_is_recorded(inode) ? prepare_record(inode, change) : 0;
 	if (r == 0 && change->sets_acl)
 		r = xattrs_put(inode, names[change->kind], change->value,
 			       change->acl ? change->acl->size_bytes : 0);

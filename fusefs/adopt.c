@@ -12,10 +12,13 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "fusefs/acl.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
+#include "fusefs/limbo.h"
+#include "fusefs/profile.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -159,7 +162,8 @@ static int show_all(struct copy *copy)
 	return r;
 }
 
-static int adopt_data(struct volume *volume, struct inode *inode, int fd)
+static int adopt_data(struct volume *volume, struct inode *inode, int fd,
+		      struct limbo *limbo)
 {
 	cleanup_free char *buffer = malloc(COPY_BYTES);
 	struct copy copy = {
@@ -172,24 +176,27 @@ static int adopt_data(struct volume *volume, struct inode *inode, int fd)
 	if (buffer == NULL || copy.extents == NULL)
 		r = -ENOMEM;
 	if (r == 0)
-		r = copy_store(&copy, st.st_size);
+		/* In limbo there must be all of it. */
+		r = limbo != NULL ? copy_gap(&copy, 0, st.st_size)
+				  : copy_store(&copy, st.st_size);
 	if (r == 0)
 		r = show_all(&copy);
-	extents_free(copy.extents);
+	if (r == 0 && limbo != NULL) {
+		limbo->extents = copy.extents;
+		limbo->size_bytes = st.st_size;
+	} else {
+		extents_free(copy.extents);
+	}
 	return r;
 }
 
 static int adopt_regular_locked(struct volume *volume, struct inode *inode,
-				int fd)
+				int fd, struct limbo *limbo)
 {
-	int r = xattrs_adopt_locked(volume, inode);
-	if (r < 0)
-		return r;
 	inode_pin(inode);
 	pthread_mutex_unlock(&volume->lock);
-	r = adopt_data(volume, inode, fd);
+	int r = adopt_data(volume, inode, fd, limbo);
 	pthread_mutex_lock(&volume->lock);
-	inode->adopted = r == 0;
 	inode->pins--; /* still used: the caller has seen to that */
 	return r;
 }
@@ -209,23 +216,103 @@ static int keep_regular_locked(struct volume *volume, struct inode *inode)
 	if (r < 0)
 		return r;
 	/* Without room in the scratch file a descriptor more is tried. */
-	if (store_has_many_orphans_locked(volume->store) && is_last_link(fd) &&
-	    adopt_regular_locked(volume, inode, fd) < 0)
-		inode->adopted = false;
+	if (store_has_many_orphans_locked(volume->store) && is_last_link(fd))
+		inode->adopted =
+			xattrs_adopt_locked(volume, inode, NULL) == 0 &&
+			adopt_regular_locked(volume, inode, fd, NULL) == 0;
 	store_put_fd(volume->store, inode);
 	return 0;
+}
+
+/* What the store says of it, as limbo has it. */
+static int begin_limbo_locked(struct volume *volume, struct inode *inode)
+{
+	struct record_attributes attributes = {.set = RECORD_MODE | RECORD_UID |
+						      RECORD_GID};
+	struct stat st;
+	int r = store_inode_stat_locked(volume, inode, &st);
+	if (r == 0 && volume->has_lists && !S_ISLNK(inode->type))
+		r = store_acl_get_locked(volume, inode, ACL_ACCESS_NAME,
+					 &attributes.access_list);
+	if (attributes.access_list != NULL)
+		attributes.set |= RECORD_ACCESS_LIST;
+	if (r == 0) {
+		attributes.mode = st.st_mode;
+		attributes.uid = st.st_uid;
+		attributes.gid = st.st_gid;
+		r = limbo_begin_locked(volume, inode, &attributes);
+	}
+	free(attributes.access_list);
+	if (r < 0)
+		return r;
+	inode->limbo->times[0] = st.st_atim;
+	inode->limbo->times[1] = st.st_mtim;
+	return xattrs_adopt_locked(volume, inode, inode->limbo);
+}
+
+static int adopt_to_limbo_locked(struct volume *volume, struct dentry *dentry)
+{
+	struct inode *inode = dentry->durable;
+	struct stat st;
+	int fd = -1;
+	int r = 0;
+	if (inode_is_regular(inode))
+		r = store_get_fd_locked(volume, inode, false, &fd);
+	else
+		r = store_inode_stat_locked(volume, inode, &st);
+	if (r == 0 && fd < 0 && st.st_nlink > 1 && inode->stored_fd == NULL)
+		return store_keep_special_locked(volume, dentry);
+	if (r < 0 || (fd >= 0 && !is_last_link(fd))) {
+		if (fd >= 0)
+			store_put_fd(volume->store, inode);
+		return r;
+	}
+	r = begin_limbo_locked(volume, inode);
+	if (r == 0 && fd >= 0)
+		r = adopt_regular_locked(volume, inode, fd, inode->limbo);
+	if (fd >= 0)
+		store_put_fd(volume->store, inode);
+	if (r < 0 && inode->limbo != NULL)
+		limbo_leave_locked(volume, inode);
+	inode->adopted = r == 0;
+	return r;
+}
+
+/* Whether another name leads to it, in the store or else in limbo. */
+static bool has_other(const struct dentry *dentry, bool in_store)
+{
+	list_for_each(node, following, &dentry->durable->durable) {
+		const struct dentry *other =
+			list_entry(node, struct dentry, durable_link);
+		if (other != dentry && other->directory->in_store == in_store)
+			return true;
+	}
+	return false;
 }
 
 int adopt_orphan_locked(struct volume *volume, struct dentry *dentry)
 {
 	struct inode *inode = dentry->durable;
-	bool last = inode->durable.next == &dentry->durable_link &&
-		    dentry->durable_link.next == &inode->durable;
-	if (!last || inode->dead ||
-	    (inode->nlookup == 0 && inode->open_count == 0 &&
-	     inode->nlink == 0))
+	if (inode->dead || has_other(dentry, true) || inode_is_directory(inode))
 		return 0;
+	bool comes_back = profile_is_partial(volume->profile) &&
+			  (inode->nlink > 0 || has_other(dentry, false));
+	if (inode->nlookup == 0 && inode->open_count == 0 &&
+	    inode->nlink == 0 && !comes_back)
+		return 0;
+	int r = 0;
 	if (S_ISLNK(inode->type) && inode->target == NULL)
-		return store_readlink_locked(volume, dentry, &inode->target);
-	return inode_is_regular(inode) ? keep_regular_locked(volume, inode) : 0;
+		r = store_readlink_locked(volume, dentry, &inode->target);
+	if (r == 0 && comes_back)
+		return adopt_to_limbo_locked(volume, dentry);
+	return r == 0 && inode_is_regular(inode)
+		       ? keep_regular_locked(volume, inode)
+		       : r;
+}
+
+void adopt_undo_locked(struct volume *volume, struct inode *inode)
+{
+	inode->adopted = false;
+	if (inode->in_store && inode->limbo != NULL)
+		limbo_leave_locked(volume, inode);
 }

@@ -11,9 +11,11 @@
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
+#include "fusefs/limbo.h"
 #include "fusefs/profile.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
+#include "fusefs/surface.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 
@@ -37,6 +39,81 @@ static void settle_lists(struct record *record)
 		access_settle(record->inode, &record->attributes);
 		slimlock_unlock(&record->inode->lock);
 	}
+}
+
+/* In a directory in limbo a name means durably what is said, and the store has
+ * nothing to do with it. */
+static bool is_limbo(const struct dentry *dentry)
+{
+	return dentry->directory->limbo != NULL;
+}
+
+/* Neither live nor durable. */
+static bool is_gone(const struct inode *inode)
+{
+	return inode->nlink == 0 && !inode->unnamed &&
+	       list_empty(&inode->durable);
+}
+
+static void bury(struct volume *volume, struct inode *inode)
+{
+	if (inode != NULL && is_gone(inode) &&
+	    profile_is_partial(volume->profile))
+		limbo_bury_locked(volume, inode);
+}
+
+static int leave_name(struct volume *volume, struct dentry *from)
+{
+	struct inode *inode = from->durable;
+	int r = 0;
+	if (is_limbo(from)) {
+		dentry_set_durable_locked(from, NULL);
+	} else {
+		r = adopt_orphan_locked(volume, from);
+		if (r == 0)
+			r = store_unlink_locked(volume, from);
+	}
+	if (r < 0)
+		adopt_undo_locked(volume, inode);
+	else
+		bury(volume, inode);
+	return r;
+}
+
+/* With a profile that commits by parts: the record's inode gets the name,
+ * wherever it is now. */
+static int apply_enter(struct volume *volume, struct record *record,
+		       const char **ret_why)
+{
+	struct inode *inode = record->inode;
+	struct dentry *to = record->to;
+	if (to->durable == inode)
+		return 0;
+	if (!is_limbo(to) && !is_stored(volume, to->directory))
+		return lost(ret_why, "its directory was dropped");
+	if (to->durable != NULL && to->durable != record->replaced)
+		return lost(ret_why, "the removal of its name was dropped");
+	/* The name was lost again, which is still to come, and nothing is left
+	 * to give it to meanwhile. */
+	if (is_gone(inode) && (inode->in_store || inode->limbo == NULL))
+		return to->durable == NULL ? 0 : leave_name(volume, to);
+	if (inode->limbo != NULL ? inode->limbo->dropped : !inode->in_store)
+		return lost(ret_why, "the file was dropped");
+	struct inode *replaced = to->durable;
+	int r = 0;
+	if (is_limbo(to)) {
+		dentry_set_durable_locked(to, inode);
+	} else {
+		if (replaced != NULL)
+			r = adopt_orphan_locked(volume, to);
+		if (r == 0)
+			r = surface_locked(volume, to, inode);
+		if (r < 0 && replaced != NULL)
+			adopt_undo_locked(volume, replaced);
+	}
+	if (r == 0)
+		bury(volume, replaced);
+	return r;
 }
 
 static int apply_create(struct volume *volume, struct record *record,
@@ -71,15 +148,51 @@ static int apply_link(struct volume *volume, struct record *record,
 static int apply_unlink(struct volume *volume, struct record *record,
 			const char **ret_why)
 {
-	if (record->from->durable == NULL)
+	struct dentry *from = record->from;
+	if (from->durable == NULL)
 		return 0; /* it never arrived, so nothing is left to remove */
-	if (record->from->durable != record->inode)
+	if (from->durable != record->inode)
 		return lost(ret_why, "the name means an older file");
-	int r = adopt_orphan_locked(volume, record->from);
-	if (r == 0)
-		r = store_unlink_locked(volume, record->from);
+	int r = leave_name(volume, from);
 	if (r == -ENOTEMPTY)
 		return lost(ret_why, "removals inside it were dropped");
+	return r;
+}
+
+/* Between two directories of which at least one is in limbo. */
+static int move_in_limbo(struct volume *volume, struct record *record,
+			 bool exchange, const char **ret_why)
+{
+	struct dentry *from = record->from;
+	struct dentry *to = record->to;
+	struct inode *inode = from->durable;
+	if (is_limbo(from) && is_limbo(to)) {
+		dentry_set_durable_locked(from, exchange ? to->durable : NULL);
+		dentry_set_durable_locked(to, inode);
+		return 0;
+	}
+	/* What is in the store cannot go where nothing leads to. */
+	if (exchange || !is_limbo(from) || inode->in_store)
+		return lost(ret_why, "the target's directory was dropped");
+	dentry_set_durable_locked(from, NULL);
+	int r = apply_enter(volume, record, ret_why);
+	if (r != 0)
+		dentry_set_durable_locked(from, inode);
+	return r;
+}
+
+static int move_in_store(struct volume *volume, struct record *record,
+			 bool exchange)
+{
+	struct inode *replaced = exchange ? NULL : record->to->durable;
+	int r = 0;
+	if (replaced != NULL)
+		r = adopt_orphan_locked(volume, record->to);
+	if (r == 0)
+		r = store_rename_locked(volume, record->from, record->to,
+					exchange);
+	if (r < 0 && replaced != NULL)
+		adopt_undo_locked(volume, replaced);
 	return r;
 }
 
@@ -89,23 +202,22 @@ static int apply_rename(struct volume *volume, struct record *record,
 	bool exchange = record->kind == RECORD_EXCHANGE;
 	if (record->from->durable != record->inode)
 		return lost(ret_why, "what is renamed was dropped");
-	if (!is_stored(volume, record->to->directory))
+	if (!is_stored(volume, record->to->directory) && !is_limbo(record->to))
 		return lost(ret_why, "the target's directory was dropped");
 	if (record->to->durable != record->replaced &&
 	    (exchange || record->to->durable != NULL))
 		return lost(ret_why, "the target is an older file");
-	int r = 0;
-	if (record->to->durable != NULL && !exchange)
-		r = adopt_orphan_locked(volume, record->to);
-	if (r == 0)
-		r = store_rename_locked(volume, record->from, record->to,
-					exchange);
+	int r = is_limbo(record->from) || is_limbo(record->to)
+			? move_in_limbo(volume, record, exchange, ret_why)
+			: move_in_store(volume, record, exchange);
 	if (r == -ENOTEMPTY)
 		return lost(ret_why, "removals inside the target were dropped");
 	if (r == -EINVAL)
 		return lost(ret_why,
 			    "in the store it would go below itself: an earlier"
 			    " move was dropped");
+	if (r == 0 && !exchange)
+		bury(volume, record->replaced);
 	return r;
 }
 
@@ -266,6 +378,8 @@ static int apply_content(struct volume *volume, struct record *record,
 			 const char **ret_why)
 {
 	struct inode *inode = record->inode;
+	if (inode->limbo != NULL)
+		return limbo_take_record_locked(volume, record);
 	if (!inode->in_store)
 		return inode->nlink == 0
 			       ? 0
@@ -309,6 +423,8 @@ static int apply_status(struct volume *volume, struct record *record,
 			const char **ret_why)
 {
 	struct inode *inode = record->inode;
+	if (inode->limbo != NULL)
+		return limbo_take_record_locked(volume, record);
 	if (inode != volume->root && !inode->in_store)
 		return inode->nlink == 0
 			       ? 0
@@ -338,11 +454,14 @@ static int apply_status(struct volume *volume, struct record *record,
 int apply_record_locked(struct volume *volume, struct record *record,
 			const char **ret_why)
 {
+	bool partial = profile_is_partial(volume->profile);
 	switch (record->kind) {
 	case RECORD_CREATE:
-		return apply_create(volume, record, ret_why);
+		return partial ? apply_enter(volume, record, ret_why)
+			       : apply_create(volume, record, ret_why);
 	case RECORD_LINK:
-		return apply_link(volume, record, ret_why);
+		return partial ? apply_enter(volume, record, ret_why)
+			       : apply_link(volume, record, ret_why);
 	case RECORD_UNLINK:
 		return apply_unlink(volume, record, ret_why);
 	case RECORD_RENAME:

@@ -45,7 +45,7 @@ static int record_attributes(struct volume *volume, struct inode *inode,
 		attributes.set |= RECORD_MODE;
 		attributes.mode = left;
 	}
-	if (inode->nlink > 0) {
+	if (inode_is_recorded(inode)) {
 		struct record *record =
 			journal_record_new(RECORD_ATTRIBUTES, inode);
 		if (record == NULL)

@@ -10,15 +10,16 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/text.h"
-#include "fusefs/apply.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
+#include "fusefs/partial.h"
 #include "fusefs/profile.h"
 #include "fusefs/scratch.h"
+#include "fusefs/step.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 #include "fusefs/writeback.h"
@@ -27,9 +28,6 @@
 #define BATCH 64
 
 #define PAGE INT64_C(4096)
-
-/* Every file system with xattrs takes values of this size. */
-#define XATTR_SURE_BYTES 2048
 
 /* Attempts at data that new records keep overtaking. */
 #define OVERTAKEN_MAX 1000
@@ -73,29 +71,6 @@ static int end(struct commit *commit, int r)
 	return told;
 }
 
-/* Whether it is the file that has no room for one more xattr, for ever, and not
- * the disk, which would have none for another file's either. */
-static bool is_beyond_inode(struct volume *volume,
-			    const struct record_xattr *xattr)
-{
-	if (xattr->value == NULL)
-		return false;
-	cleanup_fd int fd = store_trial_open(volume->store);
-	if (fd < 0)
-		return xattr->size_bytes >= XATTR_SURE_BYTES;
-	return store_trial_set(fd, xattr->name, xattr->value,
-			       xattr->size_bytes) == 0;
-}
-
-/* Whether the record waits until the cause is gone. */
-static bool may_go_away(struct volume *volume, const struct record *record,
-			int r)
-{
-	if (r == -ENOSPC && record->kind == RECORD_XATTR)
-		return !is_beyond_inode(volume, &record->xattr);
-	return store_error_passes(r);
-}
-
 /* One record further: 1 done, 0 there is none, or an error. */
 static int step_locked(struct commit *commit)
 {
@@ -103,30 +78,9 @@ static int step_locked(struct commit *commit)
 	struct record *record = journal_first(&volume->journal, commit->target);
 	if (record == NULL)
 		return 0;
-	int r = APPLY_LOST;
-	if (commit->mode == MODE_ALLOW_WRITES) {
-		const char *why = NULL;
-		r = apply_record_locked(volume, record, &why);
-		if (r == APPLY_LOST)
-			writeback_log_lost_locked(volume, record->inode, why);
-	}
-	if (r < 0)
-		writeback_log_locked(volume, record->inode, "store-error",
-				     strerror(-r));
-	if (r < 0 && may_go_away(volume, record, r))
-		return r;
-	if (r < 0) {
-		writeback_log_lost_locked(volume, record->inode,
-					  "the store refuses it");
-		commit->refused = r;
-	}
-	if (r != 0) {
-		apply_drop_view(record);
-		journal_drop_locked(volume, record);
-	} else {
-		journal_settle_locked(volume, record);
-	}
-	return 1;
+	int r = step_record_locked(volume, commit->mode, record,
+				   &commit->refused);
+	return r < 0 ? r : 1;
 }
 
 /* A journal that cannot be written is aborted: nothing more can change until
@@ -247,50 +201,6 @@ static struct inode *next_times_locked(struct volume *volume, struct list *todo)
 	return inode;
 }
 
-/* Times that are shown and were not stored: a crash has to find them, unless
- * they changed again already. */
-static void keep_dropped(struct volume *volume, struct inode *inode)
-{
-	pthread_mutex_lock(&volume->times_lock);
-	if (list_empty(&inode->times_link))
-		list_append(&volume->times_dropped, &inode->times_link);
-	pthread_mutex_unlock(&volume->times_lock);
-}
-
-/* 0, or an error of the store whose cause can go away. */
-static int times_error(struct volume *volume, struct inode *inode, int r)
-{
-	/* A file of another owner refuses, and one that was unlinked has no
-	 * times: neither is worth failing a sync that stored the data. */
-	if (r == 0 || r == -EPERM || (r == -ENOENT && inode->nlink == 0))
-		return 0;
-	writeback_log_locked(volume, inode, "store-error", strerror(-r));
-	return r;
-}
-
-static int store_times_locked(struct commit *commit, struct inode *inode)
-{
-	struct volume *volume = commit->volume;
-	int r = 0;
-	slimlock_write(&inode->lock);
-	struct timespec times[2] = {inode->atime, inode->mtime};
-	inode->times_dirty = false;
-	slimlock_unlock(&inode->lock);
-	inode->times_dropped = commit->mode != MODE_ALLOW_WRITES;
-	if (inode->times_dropped)
-		keep_dropped(volume, inode);
-	else if ((inode->in_store || inode == volume->root) && !inode->dead)
-		r = times_error(volume, inode,
-				store_set_times_locked(volume, inode, times));
-	if (r < 0) {
-		slimlock_write(&inode->lock);
-		inode_note_times(volume, inode);
-		slimlock_unlock(&inode->lock);
-	}
-	inode_release_locked(volume, inode);
-	return r;
-}
-
 static void move_all(struct list *from, struct list *to)
 {
 	while (!list_empty(from)) {
@@ -313,7 +223,7 @@ static int commit_times(struct commit *commit)
 	struct inode *inode;
 	int r = 0;
 	while (r == 0 && (inode = next_times_locked(volume, &todo)) != NULL)
-		r = store_times_locked(commit, inode);
+		r = writeback_times_locked(volume, commit->mode, inode);
 	pthread_mutex_lock(&volume->times_lock);
 	move_all(&todo, &volume->times);
 	pthread_mutex_unlock(&volume->times_lock);
@@ -352,6 +262,23 @@ static struct profile_choice choose(struct volume *volume, struct inode *inode,
 	return profile_choose(volume->profile, &sync);
 }
 
+static int sync_part(struct commit *commit, struct inode *inode, bool datasync,
+		     const struct commit_range *range)
+{
+	struct partial partial = {
+		.volume = commit->volume,
+		.mode = commit->mode,
+		.target = commit->target,
+	};
+	int r = partial_sync(&partial, inode, datasync, range);
+	commit->refused = partial.refused;
+	if (r == PARTIAL_ABORTS)
+		return abort_journal(commit->volume);
+	if (r == PARTIAL_TAKES_ALL)
+		r = commit_names(commit);
+	return r;
+}
+
 int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		const struct commit_range *range)
 {
@@ -366,6 +293,9 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	 * work again. */
 	if (volume->read_only)
 		return end(&commit, -EROFS);
+	if (profile_is_partial(volume->profile))
+		return end(&commit,
+			   sync_part(&commit, inode, datasync, &pages));
 	struct profile_choice choice = choose(volume, inode, datasync, &pages);
 	int r = 0;
 	/* With a failing disk the data is tried first, as it really is; else
@@ -472,6 +402,8 @@ int commit_all(struct volume *volume)
 	int names = commit_names(&commit);
 	if (r == 0)
 		r = names;
+	if (r == 0)
+		r = partial_pay_all_unnamed(volume, commit.mode);
 	for (size_t i = 0; i < count; i++) {
 		/* One that cannot be stored must not keep the others. */
 		int one = own_data(&commit, inodes[i], &everything, false);

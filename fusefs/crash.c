@@ -21,6 +21,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
+#include "fusefs/limbo.h"
 #include "fusefs/risk.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
@@ -127,6 +128,32 @@ static int doom_dirty(struct volume *volume, struct doomed *doomed)
 	return r;
 }
 
+/* All that is in limbo, and what its names mean. */
+static int doom_limbo(struct volume *volume, struct doomed *doomed,
+		      struct crash_stales *stales)
+{
+	int r = 0;
+	list_for_each(node, following, &volume->limbo) {
+		struct inode *inode =
+			list_entry(node, struct limbo, link)->inode;
+		if (r == 0)
+			r = doom(doomed, inode);
+		if (!inode_is_directory(inode))
+			continue;
+		list_for_each(name, next, &inode->directory->overlay) {
+			struct dentry *dentry =
+				list_entry(name, struct dentry, overlay_link);
+			if (r == 0)
+				r = doom(doomed, dentry->live);
+			if (r == 0)
+				r = doom(doomed, dentry->durable);
+			if (r == 0)
+				r = add_stale_name(volume, stales, dentry);
+		}
+	}
+	return r;
+}
+
 static int doom_list(const struct list *head, size_t offset,
 		     struct doomed *doomed)
 {
@@ -163,6 +190,8 @@ static int gather(struct volume *volume, struct doomed *doomed,
 	if (r == 0)
 		r = doom_records(volume, &journal->dropped, doomed, stales);
 	if (r == 0)
+		r = doom_limbo(volume, doomed, stales);
+	if (r == 0)
 		r = doom_dirty(volume, doomed);
 	if (r == 0)
 		r = doom_list(&volume->times,
@@ -197,8 +226,27 @@ static void revert_records(struct volume *volume, struct list *records)
 	}
 }
 
+/* The names in directories that never were in the store. All inodes of limbo are
+ * pinned. */
+static void forget_limbo(struct volume *volume)
+{
+	list_for_each(node, following, &volume->limbo) {
+		struct inode *inode =
+			list_entry(node, struct limbo, link)->inode;
+		while (inode_is_directory(inode) &&
+		       !list_empty(&inode->directory->overlay)) {
+			struct dentry *dentry =
+				list_entry(inode->directory->overlay.next,
+					   struct dentry, overlay_link);
+			dentry_free_locked(volume, dentry);
+		}
+	}
+}
+
 static void forget_content(struct volume *volume, struct inode *inode)
 {
+	limbo_free(volume, inode);
+	inode->lingers = false;
 	extents_free(inode->extents);
 	inode->extents = NULL;
 	xattrs_free(inode->xattrs);
@@ -253,6 +301,7 @@ static void let_go(struct volume *volume, struct doomed *doomed)
 	scratch_defer(volume->scratch);
 	revert_records(volume, &volume->journal.records);
 	revert_records(volume, &volume->journal.dropped);
+	forget_limbo(volume);
 	for (size_t i = 0; i < doomed->count; i++) {
 		struct inode *inode = doomed->list[i];
 		inode->doomed = false;

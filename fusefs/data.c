@@ -287,7 +287,7 @@ static int write_extents(struct volume *volume, struct inode *inode,
 static void append_record(struct volume *volume, struct inode *inode,
 			  struct record *record)
 {
-	if (inode->nlink == 0) {
+	if (!inode_is_recorded(inode)) {
 		journal_record_discard(volume, record);
 		return;
 	}
@@ -377,7 +377,8 @@ static int hide_behind(struct volume *volume, struct inode *inode, int64_t size,
 	struct extent_what what = {
 		.source = EXTENT_ZERO,
 		.seq = seq,
-		.state = inode->nlink > 0 ? EXTENT_PUSHED : EXTENT_CLEAN,
+		.state =
+			inode_is_recorded(inode) ? EXTENT_PUSHED : EXTENT_CLEAN,
 	};
 	return extents_put(extents, size, DATA_END - size, &what);
 }
@@ -549,7 +550,7 @@ static int record_pieces(struct volume *volume, struct inode *inode,
 int data_push_locked(struct volume *volume, struct inode *inode, int fd,
 		     int64_t from, int64_t to)
 {
-	if (inode->extents == NULL || inode->nlink == 0)
+	if (inode->extents == NULL || !inode_is_recorded(inode))
 		return 0;
 	struct record *record = journal_record_new(RECORD_DATA, inode);
 	if (record == NULL)
@@ -563,7 +564,7 @@ int data_push_locked(struct volume *volume, struct inode *inode, int fd,
 int data_push_all_locked(struct volume *volume, struct inode *inode,
 			 int64_t from, int64_t to)
 {
-	if (inode->extents == NULL || inode->nlink == 0)
+	if (inode->extents == NULL || !inode_is_recorded(inode))
 		return 0;
 	struct record *record = journal_record_new(RECORD_DATA, inode);
 	if (record == NULL)
@@ -591,4 +592,53 @@ int data_record_paid(struct volume *volume, struct inode *inode)
 		return -ENOMEM;
 	int r = collect(inode, EXTENT_PUSHED, 0, DATA_END, record);
 	return record_pieces(volume, inode, record, r);
+}
+
+int data_record_anew(struct volume *volume, struct inode *inode)
+{
+	struct record *cut = journal_record_new(RECORD_SIZE, inode);
+	struct record *grow = journal_record_new(RECORD_SIZE, inode);
+	struct extents *extents = data_extents(volume, inode);
+	struct extents *shown = extents_new(volume->scratch);
+	const struct extent_what zeros = {.source = EXTENT_ZERO,
+					  .seq = UINT64_MAX,
+					  .state = EXTENT_PUSHED};
+	int r = cut == NULL || grow == NULL || extents == NULL || shown == NULL
+			? -ENOMEM
+			: 0;
+	/* Zeros behind all that is shown: they hide what was paid for. */
+	if (r == 0)
+		r = extents_put(shown, 0, DATA_END, &zeros);
+	for (struct extent *extent = extents_at(extents, 0);
+	     extent != NULL && r == 0; extent = extents_next(extent)) {
+		if (extent->source == EXTENT_ZERO)
+			continue;
+		const struct extent_what what = {.source = extent->source,
+						 .state = EXTENT_DIRTY};
+		scratch_hold(volume->scratch, what.source,
+			     (uint64_t)extent->length_bytes);
+		r = extents_put(shown, extent->offset_bytes,
+				extent->length_bytes, &what);
+		if (r < 0)
+			scratch_drop(volume->scratch, what.source,
+				     (uint64_t)extent->length_bytes);
+	}
+	if (r == 0)
+		r = extents_take(extents, shown);
+	extents_free(shown);
+	if (r < 0) {
+		journal_record_discard(volume, cut);
+		journal_record_discard(volume, grow);
+		return r;
+	}
+	grow->size_bytes = inode->size_bytes;
+	append_record(volume, inode, cut);
+	for (struct extent *extent = extents_at(extents, 0); extent != NULL;
+	     extent = extents_next(extent))
+		if (extent->seq == UINT64_MAX)
+			extents_mark(extents, extent, EXTENT_PUSHED,
+				     inode->sync_seq);
+	append_record(volume, inode, grow);
+	inode->written->journal_size_bytes = inode->size_bytes;
+	return 0;
 }

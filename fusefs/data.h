@@ -58,6 +58,10 @@ void data_pay(struct inode *inode);
 /* The first name: records that data. Lock held for writing. */
 int data_record_paid(struct volume *volume, struct inode *inode);
 
+/* Records for all of a file in limbo (limbo.h): cut off to nothing, then written
+ * anew. Lock held for writing. */
+int data_record_anew(struct volume *volume, struct inode *inode);
+
 /* SEEK_DATA, SEEK_HOLE. */
 int64_t data_seek(struct volume *volume, struct inode *inode, int64_t offset,
 		  bool hole);

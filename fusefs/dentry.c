@@ -109,9 +109,11 @@ void dentry_set_durable_locked(struct dentry *dentry, struct inode *inode)
 
 void dentry_pend_locked(struct dentry *dentry)
 {
-	if (dentry->pending++ == 0)
-		list_append(&dentry->directory->directory->overlay,
-			    &dentry->overlay_link);
+	if (dentry->pending++ > 0)
+		return;
+	list_remove(&dentry->overlay_link);
+	list_append(&dentry->directory->directory->overlay,
+		    &dentry->overlay_link);
 }
 
 void dentry_settle_locked(struct volume *volume, struct dentry *dentry)
@@ -119,8 +121,11 @@ void dentry_settle_locked(struct volume *volume, struct dentry *dentry)
 	assert(dentry->pending > 0);
 	if (--dentry->pending > 0)
 		return;
+	bool exists = dentry->live != NULL || dentry->durable != NULL;
+	if (exists && dentry->directory->limbo != NULL)
+		return;
 	list_remove(&dentry->overlay_link);
-	if (dentry->live != NULL || dentry->durable != NULL) {
+	if (exists) {
 		/* Both mean the same now, and it may have been kept for this
 		 * name only, which then goes with it. */
 		if (dentry->live == dentry->durable)
@@ -150,9 +155,13 @@ void dentry_free_locked(struct volume *volume, struct dentry *dentry)
 
 struct dentry *dentry_durable_of(struct inode *inode)
 {
-	if (list_empty(&inode->durable))
-		return NULL;
-	return list_entry(inode->durable.next, struct dentry, durable_link);
+	list_for_each(node, following, &inode->durable) {
+		struct dentry *dentry =
+			list_entry(node, struct dentry, durable_link);
+		if (dentry->directory->in_store)
+			return dentry;
+	}
+	return NULL;
 }
 
 struct dentry *dentry_live_of(struct inode *inode)

@@ -3,7 +3,9 @@
  * A name in a directory, and what it means twice: live (what programs see) and
  * durable (what the store has). The two differ exactly while records of the
  * journal touch the name (pending > 0). A name that is not in memory means in
- * both what the store says.
+ * both what the store says. In a directory that the store does not have, names
+ * have a durable meaning, too: what its own fsync has paid for (limbo.h). Those
+ * are all in memory, on the directory's overlay.
  *
  * Names hang on the directory's inode, not on a path: renaming a directory
  * moves nothing. All guarded by the volume's lock.
@@ -56,7 +58,7 @@ void dentry_settle_locked(struct volume *volume, struct dentry *dentry);
 /* Forgets a name that no record touches. */
 void dentry_free_locked(struct volume *volume, struct dentry *dentry);
 
-/* Some durable name of the inode, or NULL. */
+/* Some name of the inode in the store, or NULL. */
 struct dentry *dentry_durable_of(struct inode *inode);
 struct dentry *dentry_live_of(struct inode *inode);
 

@@ -7,6 +7,7 @@
 
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
+#include "fusefs/limbo.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
@@ -90,6 +91,7 @@ static struct inode *make(struct volume *volume, mode_t mode, uint64_t number)
 			return NULL;
 		}
 		list_init(&inode->directory->overlay);
+		list_init(&inode->directory->named);
 	}
 	list_init(&inode->live);
 	list_init(&inode->durable);
@@ -182,14 +184,20 @@ struct inode *inode_of_store_locked(struct volume *volume,
 }
 
 /* A name that records touch stays in memory, and with it what it means: after a
- * drop these may be records of other inodes. */
-static bool has_pending_name(const struct inode *inode)
+ * drop these may be records of other inodes. So does a name that is nowhere else,
+ * in a directory that the store does not have. */
+static bool is_kept(const struct dentry *dentry)
+{
+	return dentry->pending > 0 || dentry->directory->limbo != NULL;
+}
+
+static bool has_kept_name(const struct inode *inode)
 {
 	list_for_each(node, following, &inode->live)
-		if (list_entry(node, struct dentry, live_link)->pending > 0)
+		if (is_kept(list_entry(node, struct dentry, live_link)))
 			return true;
 	list_for_each(node, following, &inode->durable)
-		if (list_entry(node, struct dentry, durable_link)->pending > 0)
+		if (is_kept(list_entry(node, struct dentry, durable_link)))
 			return true;
 	return false;
 }
@@ -197,17 +205,18 @@ static bool has_pending_name(const struct inode *inode)
 static bool is_needed(const struct inode *inode)
 {
 	if (inode->nlookup > 0 || inode->open_count > 0 || inode->pins > 0 ||
-	    has_pending_name(inode))
+	    has_kept_name(inode))
 		return true;
 	/* What a name still leads to must be stored first. */
 	return inode->nlink > 0 && !inode->dead &&
-	       (inode->extents != NULL || inode->times_dirty ||
-		inode->times_dropped);
+	       (inode->limbo != NULL || inode->extents != NULL ||
+		inode->times_dirty || inode->times_dropped);
 }
 
 void inode_destroy(struct volume *volume, struct inode *inode)
 {
 	unhash(volume, inode);
+	limbo_free(volume, inode);
 	store_forget_fd(volume->store, inode);
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
@@ -265,8 +274,8 @@ void inode_closed_locked(struct volume *volume, struct inode *inode)
  * time: the caller may be the one. */
 static void rest(struct volume *volume, struct inode *inode)
 {
-	if (inode->open_count > 0 || !inode_is_regular(inode) ||
-	    !slimlock_try_write(&inode->lock))
+	if (inode->open_count > 0 || inode->unnamed ||
+	    !inode_is_regular(inode) || !slimlock_try_write(&inode->lock))
 		return;
 	const struct inode_written *written = inode->written;
 	if (inode->nlink == 0 && inode->nlookup == 0 &&
@@ -288,7 +297,10 @@ static void rest(struct volume *volume, struct inode *inode)
 static struct dentry *any_name(struct inode *inode)
 {
 	struct dentry *dentry = dentry_live_of(inode);
-	return dentry != NULL ? dentry : dentry_durable_of(inode);
+	if (dentry == NULL && !list_empty(&inode->durable))
+		dentry = list_entry(inode->durable.next, struct dentry,
+				    durable_link);
+	return dentry;
 }
 
 /* What the store cannot tell again. */

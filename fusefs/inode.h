@@ -21,6 +21,7 @@
 
 struct dentry;
 struct extents;
+struct limbo;
 struct store_fd;
 struct volume;
 struct xattrs;
@@ -34,6 +35,7 @@ struct inode_directory {
 	struct list overlay; /* dentries with pending > 0 */
 	uint64_t generation; /* grows with each durable change of it */
 	uint64_t records;    /* pending records that name it as a place */
+	struct list named;   /* those of the journal: struct record_place */
 	/* Whether new entries of the store's directory inherit an access
 	 * list: 0 unknown, 1 yes, -1 no. */
 	int8_t stored_default;
@@ -81,7 +83,8 @@ struct inode {
 	struct list durable; /* dentries whose durable inode it is */
 	struct list records; /* pending, oldest first; the journal's lock */
 	struct inode_directory *directory;
-	char *target; /* of a symbolic link; NULL until read */
+	char *target;	     /* of a symbolic link; NULL until read */
+	struct limbo *limbo; /* or NULL (limbo.h) */
 
 	struct store_fd *stored_fd; /* or NULL; guarded by the fd cache */
 
@@ -104,6 +107,8 @@ struct inode {
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
 	bool touched;		       /* ctime is not what the store has */
+	bool unnamed; /* by O_TMPFILE, and without a name ever since */
+	bool lingers; /* unlinked, and not so in the durable image */
 	struct list times_link;
 	struct list open_link;
 	struct extents *extents;       /* NULL: all as in the store */
@@ -169,6 +174,13 @@ static inline bool inode_is_directory(const struct inode *inode)
 static inline bool inode_is_regular(const struct inode *inode)
 {
 	return inode->type == S_IFREG;
+}
+
+/* Whether its changes are recorded: some name leads to it, or will again after a
+ * power failure. Inode's lock held. */
+static inline bool inode_is_recorded(const struct inode *inode)
+{
+	return inode->nlink > 0 || inode->lingers;
 }
 
 /* The time that the file system stamps: coarse like the kernel's own. */

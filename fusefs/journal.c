@@ -40,6 +40,10 @@ struct record *journal_record_new(enum record_kind kind, struct inode *inode)
 	record->inode = inode;
 	list_init(&record->link);
 	list_init(&record->inode_link);
+	list_init(&record->from_place.link);
+	list_init(&record->to_place.link);
+	record->from_place.record = record;
+	record->to_place.record = record;
 	return record;
 }
 
@@ -94,12 +98,13 @@ static uint64_t data_bytes(const struct record *record)
 	return bytes;
 }
 
-static void pend(struct dentry *dentry)
+static void pend(struct dentry *dentry, struct record_place *place)
 {
 	if (dentry == NULL)
 		return;
 	dentry_pend_locked(dentry);
 	dentry->directory->directory->records++;
+	list_append(&dentry->directory->directory->named, &place->link);
 }
 
 uint64_t journal_append(struct journal *journal, struct record *record)
@@ -107,8 +112,12 @@ uint64_t journal_append(struct journal *journal, struct record *record)
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	record->time_ns = inode_nanoseconds(now);
-	pend(record->from);
-	pend(record->to);
+	pend(record->from, &record->from_place);
+	/* Once in each directory. */
+	pend(record->to, &record->to_place);
+	if (record->from != NULL && record->to != NULL &&
+	    record->from->directory == record->to->directory)
+		list_remove(&record->to_place.link);
 	pthread_mutex_lock(&journal->lock);
 	inode_pin(record->inode);
 	if (record->replaced != NULL)
@@ -193,6 +202,8 @@ void journal_settle_locked(struct volume *volume, struct record *record)
 		journal->data_bytes -= data_bytes(record);
 	}
 	pthread_mutex_unlock(&journal->lock);
+	list_remove(&record->from_place.link);
+	list_remove(&record->to_place.link);
 	settle_name(volume, record->from);
 	settle_name(volume, record->to);
 	if (record->replaced != NULL)
@@ -205,6 +216,9 @@ void journal_settle_locked(struct volume *volume, struct record *record)
 void journal_drop_locked(struct volume *volume, struct record *record)
 {
 	struct journal *journal = &volume->journal;
+	list_remove(&record->from_place.link);
+	list_remove(&record->to_place.link);
+	record->selected = false;
 	pthread_mutex_lock(&journal->lock);
 	list_remove(&record->link);
 	list_remove(&record->inode_link);

@@ -87,6 +87,12 @@ struct record_xattr {
 	size_t size_bytes;
 };
 
+/* A directory that a record names, and its place in that one's list. */
+struct record_place {
+	struct list link; /* inode_directory->named, in order */
+	struct record *record;
+};
+
 struct record {
 	struct list link;	/* the journal, in order */
 	struct list inode_link; /* inode->records */
@@ -97,6 +103,10 @@ struct record {
 	struct inode *replaced; /* pinned, or NULL */
 	struct dentry *from;	/* pending, or NULL */
 	struct dentry *to;	/* pending, or NULL */
+	struct record_place from_place;
+	struct record_place to_place;
+	bool selected; /* by the commit that is on its way (partial.c) */
+	bool moved;    /* half of a rename between directories */
 	union {
 		struct record_attributes attributes; /* CREATE too */
 		int64_t size_bytes;

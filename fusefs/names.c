@@ -15,8 +15,10 @@
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
+#include "fusefs/limbo.h"
 #include "fusefs/profile.h"
 #include "fusefs/store.h"
+#include "fusefs/surface.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 
@@ -41,6 +43,9 @@ static int resolve_locked(struct volume *volume, struct inode *directory,
 		return -ENAMETOOLONG;
 	if (!inode_is_directory(directory))
 		return -ENOTDIR;
+	/* Kept free for what is not finished (surface.h). */
+	if (directory == volume->root && strcmp(name, SURFACE_NAME) == 0)
+		return -ENOENT;
 	if (directory->dead)
 		return gone(volume);
 	*ret_dentry = dentry_find_locked(volume, directory, name);
@@ -127,8 +132,12 @@ static void lose_link(struct volume *volume, struct inode *inode)
 		inode->nlink = 0;
 	else
 		inode->nlink--;
-	if (inode->nlink == 0)
+	if (inode->nlink == 0) {
 		extents_count(inode->extents, NULL);
+		inode->lingers =
+			profile_is_partial(volume->profile) &&
+			(inode->in_store || !list_empty(&inode->durable));
+	}
 	inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	slimlock_unlock(&inode->lock);
 }
@@ -249,7 +258,10 @@ static int create_locked(struct volume *volume, struct inode *directory,
 		return r;
 	if (dentry == NULL)
 		dentry = dentry_get_locked(volume, directory, name, NULL);
-	if (dentry == NULL) {
+	r = dentry == NULL ? -ENOMEM : 0;
+	if (r == 0 && profile_is_partial(volume->profile))
+		r = limbo_begin_locked(volume, inode, &record->attributes);
+	if (r < 0) {
 		journal_record_discard(volume, record);
 		inode_release_locked(volume, inode);
 		return -ENOMEM;
@@ -285,9 +297,13 @@ int names_create_unnamed(struct volume *volume, struct inode *directory,
 		r = new_inode(volume, directory, what, &inode);
 	if (r == 0) {
 		inode->nlink = 0;
+		inode->unnamed = true;
 		inode->nlookup = 1;
-		*ret_inode = inode;
+		if (profile_is_partial(volume->profile))
+			r = limbo_begin_unnamed_locked(volume, inode);
 	}
+	if (r == 0)
+		*ret_inode = inode;
 	pthread_mutex_unlock(&volume->lock);
 	return r;
 }
@@ -314,6 +330,34 @@ static int record_unnamed(struct volume *volume, struct inode *inode,
 	}
 	int r = xattrs_record_all(volume, inode);
 	return r < 0 ? r : data_record_paid(volume, inode);
+}
+
+/* The first name of a temporary file that is in limbo as it was when a sync paid
+ * for it last. What it has become since is recorded, as if it had been emptied and
+ * written anew. */
+static int record_first_name(struct volume *volume, struct inode *inode,
+			     struct dentry *dentry)
+{
+	bool changed = inode->sync_seq != inode->limbo->seq;
+	struct record *create = journal_record_new(RECORD_CREATE, inode);
+	struct record *status = journal_record_new(RECORD_ATTRIBUTES, inode);
+	int r = create == NULL || status == NULL ? -ENOMEM : 0;
+	if (r == 0 && changed)
+		r = describe(inode, status);
+	if (r < 0) {
+		journal_record_discard(volume, create);
+		journal_record_discard(volume, status);
+		return r;
+	}
+	create->to = dentry;
+	note_seq(inode, journal_append(&volume->journal, create));
+	if (!changed) {
+		journal_record_discard(volume, status);
+		return 0;
+	}
+	note_seq(inode, journal_append(&volume->journal, status));
+	r = data_record_anew(volume, inode);
+	return r < 0 ? r : xattrs_record_all(volume, inode);
 }
 
 static int record_link(struct volume *volume, struct inode *inode,
@@ -353,7 +397,7 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	if (inode->nlink >= LINKS_MAX)
 		return -EMLINK;
 	bool unnamed = inode->nlink == 0;
-	if (unnamed && (inode->in_store || !inode_is_regular(inode)))
+	if (unnamed && !inode->unnamed)
 		return -ENOENT;
 	struct dentry *dentry;
 	r = resolve_locked(volume, directory, name, &dentry);
@@ -369,14 +413,20 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	dentry_set_live_locked(dentry, inode);
 	slimlock_write(&inode->lock);
 	inode->nlink++;
-	r = unnamed ? record_unnamed(volume, inode, dentry)
-		    : record_link(volume, inode, dentry);
+	if (!unnamed)
+		r = record_link(volume, inode, dentry);
+	else if (inode->limbo != NULL)
+		r = record_first_name(volume, inode, dentry);
+	else
+		r = record_unnamed(volume, inode, dentry);
 	if (r < 0)
 		inode->nlink--;
 	else
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
-	if (r == 0 && unnamed)
+	if (r == 0 && unnamed) {
+		inode->unnamed = false;
 		extents_count(inode->extents, &volume->totals);
+	}
 	slimlock_unlock(&inode->lock);
 	if (r < 0 && unnamed)
 		cancel_records(volume, inode); /* those that it got so far */
@@ -450,7 +500,8 @@ static int check_empty(struct volume *volume, struct inode *directory)
  * free name and give it back. */
 static bool is_stillborn(struct volume *volume, struct inode *inode)
 {
-	if (inode->in_store || inode->nlink > 0 || inode->dead)
+	if (inode->in_store || inode->nlink > 0 || inode->dead ||
+	    !list_empty(&inode->durable))
 		return false;
 	if (inode->directory != NULL && inode->directory->records > 0)
 		return false;
@@ -461,7 +512,8 @@ static bool is_stillborn(struct volume *volume, struct inode *inode)
 		struct record *record =
 			list_entry(node, struct record, inode_link);
 		count++;
-		if (record->replaced != NULL || record->kind == RECORD_EXCHANGE)
+		if (record->replaced != NULL ||
+		    record->kind == RECORD_EXCHANGE || record->selected)
 			simple = false;
 	}
 	pthread_mutex_unlock(&volume->journal.lock);
@@ -566,6 +618,51 @@ static void push_moved(struct volume *volume, struct inode *moved,
 		store_put_fd(volume->store, moved);
 }
 
+static int record_move(struct volume *volume, struct dentry *from,
+		       struct dentry *to, bool exchange)
+{
+	struct record *record = journal_record_new(
+		exchange ? RECORD_EXCHANGE : RECORD_RENAME, from->live);
+	if (record == NULL)
+		return -ENOMEM;
+	record->replaced = to->live;
+	record->from = from;
+	record->to = to;
+	journal_append(&volume->journal, record);
+	return 0;
+}
+
+/* A file between two directories, each of which is committed by itself: one more
+ * name here, one less there. */
+static int record_halves(struct volume *volume, struct dentry *from,
+			 struct dentry *to, bool exchange)
+{
+	struct inode *moved = from->live;
+	struct inode *replaced = to->live;
+	struct record *enter = journal_record_new(RECORD_LINK, moved);
+	struct record *leave =
+		exchange ? journal_record_new(RECORD_LINK, replaced)
+			 : journal_record_new(RECORD_UNLINK, moved);
+	if (enter == NULL || leave == NULL) {
+		journal_record_discard(volume, enter);
+		journal_record_discard(volume, leave);
+		return -ENOMEM;
+	}
+	enter->to = to;
+	enter->replaced = replaced;
+	enter->moved = true;
+	leave->moved = true;
+	if (exchange) {
+		leave->to = from;
+		leave->replaced = moved;
+	} else {
+		leave->from = from;
+	}
+	journal_append(&volume->journal, enter);
+	journal_append(&volume->journal, leave);
+	return 0;
+}
+
 static int move_locked(struct volume *volume, const struct names_rename *rename,
 		       struct dentry *from, struct dentry *to,
 		       struct inode **ret_pushed)
@@ -576,14 +673,14 @@ static int move_locked(struct volume *volume, const struct names_rename *rename,
 	if (replaced != NULL && !exchange && inode_is_regular(moved) &&
 	    profile_pushes_on_replace(volume->profile))
 		push_moved(volume, moved, ret_pushed);
-	struct record *record = journal_record_new(
-		exchange ? RECORD_EXCHANGE : RECORD_RENAME, moved);
-	if (record == NULL)
-		return -ENOMEM;
-	record->replaced = replaced;
-	record->from = from;
-	record->to = to;
-	journal_append(&volume->journal, record);
+	bool halves = profile_is_partial(volume->profile) &&
+		      from->directory != to->directory &&
+		      !inode_is_directory(moved) &&
+		      (replaced == NULL || !inode_is_directory(replaced));
+	int r = halves ? record_halves(volume, from, to, exchange)
+		       : record_move(volume, from, to, exchange);
+	if (r < 0)
+		return r;
 	dentry_set_live_locked(from, exchange ? replaced : NULL);
 	dentry_set_live_locked(to, moved);
 	account_rename(volume, rename, moved, replaced);

@@ -12,6 +12,8 @@ struct profile {
 	bool grows_in_block;
 	bool direct_is_durable;
 	bool orders_zeroed_blocks;
+	bool pushes_before_zeroing;
+	bool is_partial;
 	int block_bytes;
 };
 
@@ -33,6 +35,16 @@ static struct profile_choice choose_ext4(const struct profile_sync *sync)
 }
 
 /*
+ * What POSIX promises and no more: a directory's fsync takes its entries, a file's
+ * its own content. Which of the file's attributes go along is decided where the
+ * records are (partial.c).
+ */
+static struct profile_choice choose_posix(const struct profile_sync *sync)
+{
+	return (struct profile_choice){.own_data = !sync->directory};
+}
+
+/*
  * The tables of crash results (tests/litmus) come from a file system of the size
  * to which mke2fs gives blocks of 1 KiB, and hold for those; with blocks of 4
  * KiB more appends stay inside an allocated block. Both were measured.
@@ -46,6 +58,7 @@ static const struct profile profiles[] = {
 		.grows_in_block = true,
 		.direct_is_durable = true,
 		.orders_zeroed_blocks = true,
+		.pushes_before_zeroing = true,
 		.block_bytes = 1024,
 	},
 	{
@@ -56,7 +69,14 @@ static const struct profile profiles[] = {
 		.grows_in_block = true,
 		.direct_is_durable = true,
 		.orders_zeroed_blocks = true,
+		.pushes_before_zeroing = true,
 		.block_bytes = 4096,
+	},
+	{
+		.name = "posix",
+		.choose = choose_posix,
+		.is_partial = true,
+		.block_bytes = 1024,
 	},
 };
 
@@ -70,7 +90,7 @@ const struct profile *profile_find(const char *name)
 
 const char *profile_names(void)
 {
-	return "'ext4', 'ext4,block=4096'";
+	return "'ext4', 'ext4,block=4096', 'posix'";
 }
 
 const char *profile_name(const struct profile *profile)
@@ -82,6 +102,16 @@ struct profile_choice profile_choose(const struct profile *profile,
 				     const struct profile_sync *sync)
 {
 	return profile->choose(sync);
+}
+
+bool profile_is_partial(const struct profile *profile)
+{
+	return profile->is_partial;
+}
+
+bool profile_pushes_before_zeroing(const struct profile *profile)
+{
+	return profile->pushes_before_zeroing;
 }
 
 bool profile_pushes_on_replace(const struct profile *profile)

@@ -35,6 +35,9 @@ const char *profile_name(const struct profile *profile);
 struct profile_choice profile_choose(const struct profile *profile,
 				     const struct profile_sync *sync);
 
+/* A commit takes only what its file or directory owns (partial.h), and what is
+ * paid for before a name leads to it waits for that name (limbo.h). */
+bool profile_is_partial(const struct profile *profile);
 /* A rename over an existing file sends the data of the renamed one out with the
  * next commit of names. */
 bool profile_pushes_on_replace(const struct profile *profile);
@@ -48,6 +51,8 @@ bool profile_direct_is_durable(const struct profile *profile);
 /* A block of which a truncation or a hole zeroed a part goes out with the names.
  */
 bool profile_orders_zeroed_blocks(const struct profile *profile);
+/* Punching and zeroing write the dirty pages first that they touch. */
+bool profile_pushes_before_zeroing(const struct profile *profile);
 /* Allocation unit, bytes. */
 int profile_block_bytes(const struct profile *profile);
 

@@ -37,9 +37,9 @@ static const char *what_of(const struct record *record)
 	case RECORD_CREATE:
 		return "created";
 	case RECORD_LINK:
-		return "linked";
+		return record->moved ? "renamed to it" : "linked";
 	case RECORD_UNLINK:
-		return "removed";
+		return record->moved ? "renamed away" : "removed";
 	case RECORD_RENAME:
 		return record->replaced != NULL ? "renamed over it" : "renamed";
 	case RECORD_EXCHANGE:

@@ -86,7 +86,8 @@ static int push_range(const struct request *request)
 	if (request->mode & MODE_MOVES)
 		return data_push_all_locked(request->volume, request->inode,
 					    pages.from, DATA_END);
-	if (!(request->mode & MODE_ZEROES))
+	if (!(request->mode & MODE_ZEROES) ||
+	    !profile_pushes_before_zeroing(request->volume->profile))
 		return 0;
 	return data_push_locked(request->volume, request->inode, request->fd,
 				pages.from, pages.to);
@@ -188,7 +189,7 @@ static void stamp_view(const struct request *request, uint64_t seq)
 		if (extent->seq != UINT64_MAX)
 			continue;
 		enum extent_state state = EXTENT_PUSHED;
-		if (inode->nlink == 0)
+		if (!inode_is_recorded(inode))
 			state = extent->source == EXTENT_ZERO ? EXTENT_CLEAN
 							      : EXTENT_DIRTY;
 		extents_mark(inode->extents, extent, state, seq);
@@ -204,6 +205,23 @@ static bool clip_hole(struct request *request)
 		return true;
 	request->end = size - size % PAGE + PAGE;
 	return request->offset < size;
+}
+
+/* Zeroing the end takes away the unsynced data that would have told the store of
+ * the size, unless that went out first. */
+static int record_size(const struct request *request)
+{
+	struct inode *inode = request->inode;
+	if (!(request->mode & MODE_ZEROES) ||
+	    profile_pushes_before_zeroing(request->volume->profile) ||
+	    request->end < inode->size_bytes || !inode_is_recorded(inode))
+		return 0;
+	struct record *record = journal_record_new(RECORD_SIZE, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->size_bytes = inode->size_bytes;
+	journal_append(&request->volume->journal, record);
+	return 0;
 }
 
 static int allocate_locked(struct request *request)
@@ -228,6 +246,8 @@ static int allocate_locked(struct request *request)
 	int64_t size = inode->size_bytes;
 	r = push_range(request);
 	if (r == 0)
+		r = record_size(request);
+	if (r == 0)
 		r = change_view(request, &size);
 	if (r < 0) {
 		journal_record_discard(volume, record);
@@ -235,7 +255,7 @@ static int allocate_locked(struct request *request)
 		return r;
 	}
 	uint64_t seq = 0;
-	if (inode->nlink > 0)
+	if (inode_is_recorded(inode))
 		seq = journal_append(&volume->journal, record);
 	else
 		journal_record_discard(volume, record);
@@ -277,7 +297,8 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 	if (r < 0 && inode->in_store)
 		return r;
 	struct commit_range pages = pages_of(&request);
-	if (mode & MODE_ZEROES)
+	if (mode & MODE_ZEROES &&
+	    profile_pushes_before_zeroing(volume->profile))
 		commit_push(volume, inode, &pages, false);
 	slimlock_write(&inode->lock);
 	r = allocate_locked(&request);

@@ -310,7 +310,7 @@ static void release_orphans(struct store *store)
 {
 	list_for_each(node, following, &store->orphans) {
 		struct store_fd *fd = list_entry(node, struct store_fd, link);
-		if (list_empty(&fd->inode->durable))
+		if (dentry_durable_of(fd->inode) == NULL)
 			continue;
 		fd->orphan = false;
 		store->orphan_count--;

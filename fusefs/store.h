@@ -46,6 +46,9 @@ bool store_may_own(const struct store *store, uid_t uid, gid_t gid);
  * nothing may change meanwhile. */
 int store_digest(struct store *store, uint64_t *ret_digest);
 int store_dup_root(struct store *store);
+/* Removes a name of the root, if it is there, with all below it. Nobody may use
+ * the store meanwhile. */
+int store_clear(struct store *store, const char *name);
 /* openat(2) of a regular file, or with O_DIRECTORY of a directory, that we own,
  * whatever its mode says. -ESTALE for anything else. */
 int store_open_owned(struct store *store, int dirfd, const char *name,
@@ -117,6 +120,8 @@ void store_put_fd(struct store *store, struct inode *inode);
 /* The open descriptor that the cache has of a file, or -1. The volume's lock is
  * held. */
 int store_fd_of(const struct inode *inode);
+/* The same for what is no regular file, by a descriptor that only leads to it. */
+int store_keep_special_locked(struct volume *volume, struct dentry *dentry);
 /* Gives an open, writable descriptor of a stored file to the cache. */
 void store_keep_fd(struct store *store, struct inode *inode, int fd);
 /* The file has no name in the store any more: its descriptor is kept, or it has

@@ -191,12 +191,26 @@ int store_link_locked(struct volume *volume, struct dentry *to,
 	return 0;
 }
 
+int store_keep_special_locked(struct volume *volume, struct dentry *dentry)
+{
+	cleanup_visit struct store_visit visit = {0};
+	int r = visit_of(volume, dentry, &visit);
+	if (r < 0)
+		return r;
+	int fd =
+		openat(visit.fd, dentry->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	store_keep_fd(volume->store, dentry->durable, fd);
+	return 0;
+}
+
 static void lose_name(struct volume *volume, struct dentry *dentry)
 {
 	struct inode *inode = dentry->durable;
 	dentry_set_durable_locked(dentry, NULL);
 	changed(dentry);
-	if (!list_empty(&inode->durable))
+	if (dentry_durable_of(inode) != NULL)
 		return;
 	/* With a descriptor it is still there, only without a name. */
 	if (inode->stored_fd != NULL && !inode->adopted) {
@@ -305,8 +319,11 @@ int store_set_attributes_locked(struct volume *volume, struct inode *inode,
 	if (r < 0 || !(attributes->set & RECORD_MODE) || S_ISLNK(inode->type))
 		return r;
 	mode_t mode = attributes->mode & 07777;
+	char path[64];
+	/* The descriptor may be one that only leads to it. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", at.dirfd);
 	if (at.name == NULL)
-		return fchmod(at.dirfd, mode) < 0 ? -errno : 0;
+		return chmod(path, mode) < 0 ? -errno : 0;
 	return fchmodat(at.dirfd, name, mode, AT_SYMLINK_NOFOLLOW) < 0 ? -errno
 								       : 0;
 }
@@ -321,7 +338,9 @@ int store_set_times_locked(struct volume *volume, struct inode *inode,
 	if (r < 0)
 		return r;
 	if (at.name == NULL)
-		return futimens(at.dirfd, times) < 0 ? -errno : 0;
+		return utimensat(at.dirfd, "", times, AT_EMPTY_PATH) < 0
+			       ? -errno
+			       : 0;
 	if (utimensat(at.dirfd, at.name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;

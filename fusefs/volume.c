@@ -13,6 +13,7 @@
 #include "fusefs/profile.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
+#include "fusefs/surface.h"
 
 #define SLOTS_MIN 1024
 
@@ -85,6 +86,8 @@ static int open_parts(struct volume *volume, const struct volume_config *config,
 				 reterr_why);
 	if (r == 0 && config->memory_chunks > 0)
 		scratch_use_memory(volume->scratch, config->memory_chunks);
+	if (r == 0)
+		r = store_clear(volume->store, SURFACE_NAME);
 	return r < 0 ? r : make_root(volume);
 }
 
@@ -102,6 +105,7 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	list_init(&volume->ordered);
 	list_init(&volume->open);
 	list_init(&volume->reap);
+	list_init(&volume->limbo);
 	volume->events = events;
 	volume->incarnation = 1;
 	volume->next_number = INODE_NUMBER_BASE;

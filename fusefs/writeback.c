@@ -15,6 +15,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
+#include "fusefs/limbo.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -231,13 +232,16 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
-static bool waits_for_records(struct volume *volume, struct inode *inode)
+bool writeback_waits(struct volume *volume, struct inode *inode)
 {
 	bool waits = false;
 	pthread_mutex_lock(&volume->journal.lock);
 	list_for_each(node, following, &inode->records) {
 		switch (list_entry(node, struct record, inode_link)->kind) {
 		case RECORD_CREATE:
+			/* Limbo has what another name brought about. */
+			waits |= !inode->in_store && inode->limbo == NULL;
+			break;
 		case RECORD_SIZE:
 		case RECORD_DATA:
 		case RECORD_SPACE:
@@ -258,15 +262,15 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 	int r = 0;
 	slimlock_write(&inode->lock);
 	bool any = inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
-		   inode->nlink > 0 && !inode->dead;
+		   inode_is_recorded(inode) && !inode->dead;
 	/* With a failing disk the data is tried first. */
 	if (any && !writeback->stored_only &&
 	    writeback->mode == MODE_ALLOW_WRITES &&
-	    waits_for_records(writeback->volume, inode))
+	    writeback_waits(writeback->volume, inode))
 		r = WRITEBACK_WAITS;
 	else if (any)
 		r = hold_dirty(writeback, inode, fd, &pieces);
-	else if (inode->nlink == 0 && !inode->in_store)
+	else if (inode->nlink == 0 && !inode->in_store && inode->limbo == NULL)
 		data_pay(inode);
 	bool arrives = r == 0 && pieces.count > 0 && inode->in_store &&
 		       writeback->mode == MODE_ALLOW_WRITES;
@@ -299,5 +303,51 @@ int writeback_inode(const struct writeback *writeback, struct inode *inode)
 	}
 	r = write_inode(writeback, inode, fd);
 	store_put_fd(volume->store, inode);
+	return r;
+}
+
+/* Times that are shown and were not stored: a crash has to find them, unless
+ * they changed again already. */
+static void keep_dropped(struct volume *volume, struct inode *inode)
+{
+	pthread_mutex_lock(&volume->times_lock);
+	if (list_empty(&inode->times_link))
+		list_append(&volume->times_dropped, &inode->times_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
+/* 0, or an error of the store whose cause can go away. */
+static int times_error(struct volume *volume, struct inode *inode, int r)
+{
+	/* A file of another owner refuses, and one that was unlinked has no
+	 * times: neither is worth failing a sync that stored the data. */
+	if (r == 0 || r == -EPERM || (r == -ENOENT && inode->nlink == 0))
+		return 0;
+	writeback_log_locked(volume, inode, "store-error", strerror(-r));
+	return r;
+}
+
+int writeback_times_locked(struct volume *volume, enum mode_kind mode,
+			   struct inode *inode)
+{
+	int r = 0;
+	slimlock_write(&inode->lock);
+	struct timespec times[2] = {inode->atime, inode->mtime};
+	inode->times_dirty = false;
+	if (inode->limbo != NULL && mode == MODE_ALLOW_WRITES)
+		limbo_take_times_locked(inode);
+	slimlock_unlock(&inode->lock);
+	inode->times_dropped = mode != MODE_ALLOW_WRITES;
+	if (inode->times_dropped)
+		keep_dropped(volume, inode);
+	else if ((inode->in_store || inode == volume->root) && !inode->dead)
+		r = times_error(volume, inode,
+				store_set_times_locked(volume, inode, times));
+	if (r < 0) {
+		slimlock_write(&inode->lock);
+		inode_note_times(volume, inode);
+		slimlock_unlock(&inode->lock);
+	}
+	inode_release_locked(volume, inode);
 	return r;
 }

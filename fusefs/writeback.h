@@ -34,6 +34,15 @@ struct writeback {
  * store's real error: then the data is still dirty. */
 int writeback_inode(const struct writeback *writeback, struct inode *inode);
 
+/* Whether such records are there. */
+bool writeback_waits(struct volume *volume, struct inode *inode);
+
+/* Stores the times of the inode, which is on no list of those that wait for it,
+ * or lets them be dropped. May free it. 0, or an error of the store whose cause
+ * can go away. */
+int writeback_times_locked(struct volume *volume, enum mode_kind mode,
+			   struct inode *inode);
+
 /* Logs that something which the program was told is stored is not. */
 void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
 			       const char *why);

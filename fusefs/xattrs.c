@@ -14,6 +14,7 @@
 #include "common/list.h"
 #include "fusefs/access.h"
 #include "fusefs/inode.h"
+#include "fusefs/limbo.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
@@ -189,7 +190,7 @@ static int change_locked(struct volume *volume, struct inode *inode,
 		.name = (char *)name, .value = value, .size = size};
 	struct record *record = NULL;
 	/* A file without a name gets its records with its first name. */
-	if (inode->nlink > 0) {
+	if (inode_is_recorded(inode)) {
 		record = record_of(volume, inode, &proposal);
 		if (record == NULL)
 			return -ENOMEM;
@@ -423,20 +424,80 @@ void xattrs_begin(struct inode *inode, const char *name)
 		entry->pending = 1;
 }
 
+static void trim(struct inode *inode)
+{
+	if (inode->xattrs == NULL || !list_empty(&inode->xattrs->entries))
+		return;
+	xattrs_free(inode->xattrs);
+	inode->xattrs = NULL;
+}
+
 void xattrs_settle(struct inode *inode, const char *name)
 {
 	struct entry *entry = find(inode, name);
 	if (entry == NULL || --entry->pending > 0)
 		return;
 	free_entry(entry);
-	if (list_empty(&inode->xattrs->entries)) {
-		xattrs_free(inode->xattrs);
-		inode->xattrs = NULL;
+	trim(inode);
+}
+
+void xattrs_pay(struct inode *inode, const char *name)
+{
+	struct entry *entry = find(inode, name);
+	if (entry != NULL && entry->pending > 0)
+		entry->pending--;
+}
+
+void xattrs_settle_paid(struct inode *inode)
+{
+	if (inode->xattrs == NULL)
+		return;
+	list_for_each(node, following, &inode->xattrs->entries) {
+		struct entry *entry = list_entry(node, struct entry, link);
+		if (entry->pending == 0)
+			free_entry(entry);
 	}
+	trim(inode);
+}
+
+int xattrs_copy(struct inode *inode, struct limbo *limbo)
+{
+	int r = 0;
+	if (inode->xattrs == NULL)
+		return 0;
+	list_for_each(node, following, &inode->xattrs->entries) {
+		struct entry *entry = list_entry(node, struct entry, link);
+		if (entry->value != NULL && !access_is_list(entry->name) &&
+		    r == 0)
+			r = limbo_add_xattr(limbo, entry->name, entry->value,
+					    entry->size);
+	}
+	if (r < 0)
+		return r;
+	list_for_each(node, following, &inode->xattrs->entries)
+		list_entry(node, struct entry, link)->pending = 0;
+	return 0;
+}
+
+/* value is taken over. */
+static int adopt_value(struct inode *inode, const char *name, void *value,
+		       size_t size, bool limbo)
+{
+	slimlock_write(&inode->lock);
+	struct entry *entry = find_or_add(inode, name);
+	if (entry != NULL) {
+		entry->value = value;
+		entry->size = size;
+		/* Not in limbo, no record ever settles it. */
+		entry->pending = limbo ? 0 : 1;
+	}
+	trim(inode);
+	slimlock_unlock(&inode->lock);
+	return entry == NULL ? -ENOMEM : 0;
 }
 
 static int adopt_one(struct volume *volume, struct inode *inode,
-		     const char *name)
+		     const char *name, struct limbo *limbo)
 {
 	ssize_t n = store_get_xattr_locked(volume, inode, name, NULL, 0);
 	if (n == -ENODATA || n == -EOPNOTSUPP)
@@ -449,18 +510,19 @@ static int adopt_one(struct volume *volume, struct inode *inode,
 					   (size_t)n);
 	if (n < 0)
 		return (int)n;
-	slimlock_write(&inode->lock);
-	struct entry *entry = find_or_add(inode, name);
-	if (entry != NULL) {
-		entry->value = steal(value);
-		entry->size = (size_t)n;
-		entry->pending = 1; /* no record ever settles it */
-	}
-	slimlock_unlock(&inode->lock);
-	return entry == NULL ? -ENOMEM : 0;
+	int r = 0;
+	if (limbo != NULL && !access_is_list(name))
+		r = limbo_add_xattr(limbo, name, value, (size_t)n);
+	if (r < 0 || find(inode, name) != NULL)
+		return r;
+	r = adopt_value(inode, name, value, (size_t)n, limbo != NULL);
+	if (r == 0)
+		value = NULL;
+	return r;
 }
 
-int xattrs_adopt_locked(struct volume *volume, struct inode *inode)
+int xattrs_adopt_locked(struct volume *volume, struct inode *inode,
+			struct limbo *limbo)
 {
 	cleanup_free char *stored = malloc(LIST_BYTES_MAX);
 	if (stored == NULL)
@@ -472,9 +534,8 @@ int xattrs_adopt_locked(struct volume *volume, struct inode *inode)
 	int r = n < 0 ? (int)n : 0;
 	for (ssize_t at = 0; at < n && r == 0;
 	     at += (ssize_t)strlen(stored + at) + 1)
-		if (find(inode, stored + at) == NULL &&
-		    is_shown(volume, stored + at))
-			r = adopt_one(volume, inode, stored + at);
+		if (is_shown(volume, stored + at))
+			r = adopt_one(volume, inode, stored + at, limbo);
 	return r;
 }
 

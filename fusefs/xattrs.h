@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 struct inode;
+struct limbo;
 struct volume;
 struct xattrs;
 
@@ -48,8 +49,18 @@ int xattrs_put(struct inode *inode, const char *name, void *value, size_t size);
 /* The first record of the inode tells of it, and no other one. */
 void xattrs_begin(struct inode *inode, const char *name);
 
-/* The store's are kept with the inode, which is about to leave the store. */
-int xattrs_adopt_locked(struct volume *volume, struct inode *inode);
+/* The store's are kept with the inode, which is about to leave the store; and in
+ * limbo, if that is not NULL. */
+int xattrs_adopt_locked(struct volume *volume, struct inode *inode,
+			struct limbo *limbo);
+
+/* A record with that name was taken into limbo (limbo.h): it need not come again,
+ * but the value is still nowhere else. */
+void xattrs_pay(struct inode *inode, const char *name);
+/* All without a record are in the store now. */
+void xattrs_settle_paid(struct inode *inode);
+/* Copies all but the lists of access.c; no record has to tell of them then. */
+int xattrs_copy(struct inode *inode, struct limbo *limbo);
 
 /* Records for all that an inode without any has, but for what access.c does: a
  * temporary file that gets its first name. */
