@@ -16,7 +16,9 @@
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/inode.h"
+#include "fusefs/profile.h"
 #include "fusefs/space.h"
+#include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 #include "tests/unit/fusefs/model.h"
 
@@ -111,7 +113,8 @@ static void close_file(struct model *model, struct twin_node *node)
 	struct inode *inode = model_inode(model, node);
 
 	model_trace(model, "close %d", model_id(model, node));
-	if (inode->written != NULL && inode->written->truncated) {
+	if (inode->written != NULL && inode->written->truncated &&
+	    profile_pushes_on_close(model->volume->profile)) {
 		inode->written->truncated = false;
 		commit_push(model->volume, inode, NULL, true);
 		model_pushed(model);

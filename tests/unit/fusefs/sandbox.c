@@ -60,7 +60,7 @@ static void open_volume(struct sandbox *sandbox, uint64_t limit_bytes)
 	const struct volume_config config = {
 		.source = sandbox->store,
 		.scratch_directory = sandbox->scratch,
-		.profile = "ext4",
+		.profile = sandbox->profile,
 		.scratch_limit_bytes = limit_bytes,
 	};
 	struct errmsg why = {""};
@@ -70,9 +70,18 @@ static void open_volume(struct sandbox *sandbox, uint64_t limit_bytes)
 		fail_msg("volume_open: %s: %s", strerror(-r), why.text);
 }
 
+void sandbox_open_profile(struct sandbox *sandbox, const char *profile)
+{
+	*sandbox = (struct sandbox){.profile = profile};
+	make_directories(sandbox, temporary());
+	sandbox->events = event_new();
+	assert_non_null(sandbox->events);
+	open_volume(sandbox, 0);
+}
+
 void sandbox_open(struct sandbox *sandbox, uint64_t limit_bytes)
 {
-	*sandbox = (struct sandbox){.mounted = false};
+	*sandbox = (struct sandbox){.profile = "ext4"};
 	make_directories(sandbox, temporary());
 	sandbox->events = event_new();
 	assert_non_null(sandbox->events);
@@ -83,7 +92,7 @@ bool sandbox_open_tmpfs(struct sandbox *sandbox)
 {
 	struct statfs st;
 
-	*sandbox = (struct sandbox){.mounted = false};
+	*sandbox = (struct sandbox){.profile = "ext4"};
 	if (statfs("/dev/shm", &st) < 0 || st.f_type != TMPFS_MAGIC ||
 	    access("/dev/shm", W_OK) < 0)
 		return false;
@@ -98,7 +107,7 @@ bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib)
 {
 	char options[64];
 
-	*sandbox = (struct sandbox){.mounted = false};
+	*sandbox = (struct sandbox){.profile = "ext4"};
 	make_directories(sandbox, temporary());
 	snprintf(options, sizeof(options), "mode=0755,size=%uk", size_kib);
 	/* In a world of our own, so that it goes with the process. */
@@ -138,7 +147,7 @@ void sandbox_close(struct sandbox *sandbox)
 	assert_int_equal(nftw(sandbox->directory, remove_one, FDS_MAX,
 			      FTW_DEPTH | FTW_PHYS),
 			 0);
-	*sandbox = (struct sandbox){.mounted = false};
+	*sandbox = (struct sandbox){.profile = "ext4"};
 }
 
 static int crash(struct sandbox *sandbox, enum plan_keep keep)

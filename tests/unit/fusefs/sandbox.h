@@ -28,11 +28,14 @@ struct sandbox {
 	char scratch[SANDBOX_PATH_BYTES];
 	struct event_log *events;
 	struct volume *volume;
+	const char *profile;
 	bool mounted; /* the store is a tmpfs */
 };
 
 /* limit_bytes: of the scratch file, 0 for none. */
 void sandbox_open(struct sandbox *sandbox, uint64_t limit_bytes);
+/* As sandbox_open(), with another profile than ext4. */
+void sandbox_open_profile(struct sandbox *sandbox, const char *profile);
 /* As sandbox_open(), on a tmpfs: false if there is none. */
 bool sandbox_open_tmpfs(struct sandbox *sandbox);
 /* The same of a size, if we may mount one: false if we may not. */

@@ -170,12 +170,29 @@ static void every_name_of_the_list_is_a_profile(void **state)
 	assert_true(count >= LENGTH(ext4));
 }
 
+static void posix_takes_nothing_but_what_is_asked_for(void **state)
+{
+	const struct profile *posix = profile_find("posix");
+
+	(void)state;
+	assert_non_null(posix);
+	assert_true(profile_is_partial(posix));
+	assert_false(profile_is_partial(profile_find("ext4")));
+	assert_false(profile_pushes_on_replace(posix));
+	assert_false(profile_pushes_on_close(posix));
+	assert_false(profile_pushes_before_zeroing(posix));
+	assert_false(profile_grows_in_block(posix));
+	assert_false(profile_direct_is_durable(posix));
+	assert_false(profile_orders_zeroed_blocks(posix));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commit_takes_what_the_ext4_row_says),
 		cmocka_unit_test(knowing_more_never_commits_less),
 		cmocka_unit_test(ext4_pushes_and_grows_as_measured),
+		cmocka_unit_test(posix_takes_nothing_but_what_is_asked_for),
 		cmocka_unit_test(profile_is_found_by_its_whole_name_only),
 		cmocka_unit_test(every_name_of_the_list_is_a_profile),
 	};

@@ -38,7 +38,8 @@ struct twin_node *twin_new(struct twin *twin, mode_t mode)
 		struct twin_node *node = &twin->nodes[i];
 		if (node->mode != 0)
 			continue;
-		*node = (struct twin_node){.mode = mode, .changed = true};
+		*node = (struct twin_node){
+			.mode = mode, .id = ++twin->made, .changed = true};
 		if (S_ISREG(mode)) {
 			node->bytes = calloc(TWIN_BYTES, 1);
 			assert_non_null(node->bytes);

@@ -26,7 +26,8 @@ struct inode;
 #define TWIN_VALUE_BYTES 8
 
 struct twin_node {
-	mode_t mode; /* 0: the slot is free */
+	mode_t mode;	  /* 0: the slot is free */
+	unsigned long id; /* of no other node, ever */
 	unsigned int names;
 	bool unnamed;	/* never had one */
 	bool truncated; /* to 0, and not closed since */
@@ -42,6 +43,7 @@ struct twin_node {
 struct twin {
 	struct twin_node nodes[TWIN_NODES]; /* the first is the root */
 	unsigned int count;		    /* in use */
+	unsigned long made;		    /* ever */
 };
 
 /* Where a node has a name; directory is NULL if it has none. */
