@@ -122,9 +122,8 @@ void attrs_learn_capability(struct volume *volume, struct inode *inode)
 	inode->knows_capability = n >= 0 || n == -ENODATA;
 }
 
-int attrs_refresh(struct volume *volume, struct inode *inode)
+int attrs_refresh_locked(struct volume *volume, struct inode *inode)
 {
-	pthread_mutex_lock(&volume->lock);
 	slimlock_write(&inode->lock);
 	struct stat st;
 	int r = 0;
@@ -134,6 +133,13 @@ int attrs_refresh(struct volume *volume, struct inode *inode)
 			inode_load(inode, &st);
 	}
 	slimlock_unlock(&inode->lock);
+	return r;
+}
+
+int attrs_refresh(struct volume *volume, struct inode *inode)
+{
+	pthread_mutex_lock(&volume->lock);
+	int r = attrs_refresh_locked(volume, inode);
 	pthread_mutex_unlock(&volume->lock);
 	return r;
 }

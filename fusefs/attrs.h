@@ -41,5 +41,6 @@ void attrs_learn_capability(struct volume *volume, struct inode *inode);
 
 /* After a crash a directory's attributes are read from the store again. */
 int attrs_refresh(struct volume *volume, struct inode *inode);
+int attrs_refresh_locked(struct volume *volume, struct inode *inode);
 
 #endif

@@ -35,6 +35,7 @@ struct dentry {
 	struct list overlay_link;
 	uint32_t pending; /* records that touch it */
 	uint32_t hash;
+	uint32_t seen; /* the incarnation of its last lookup, or change */
 	uint8_t name_length;
 	char name[]; /* NUL-terminated */
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fusefs/access.h"
+#include "fusefs/attrs.h"
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
@@ -32,6 +33,15 @@ static int gone(const struct volume *volume)
 	return volume->invalidating ? -ESTALE : -ENOENT;
 }
 
+/* What a crash left of a directory is read before it changes: read afterwards, it
+ * would undo the change. */
+static int settle_attributes(struct volume *volume, struct inode *inode)
+{
+	if (inode == NULL || !inode->attributes_stale || inode->dead)
+		return 0;
+	return attrs_refresh_locked(volume, inode);
+}
+
 /* The live meaning of a name, read from the store if it is not in memory. 0
  * with a dentry (whose live inode may be NULL), or with NULL if there is no
  * such name in either world. */
@@ -48,11 +58,16 @@ static int resolve_locked(struct volume *volume, struct inode *directory,
 		return -ENOENT;
 	if (directory->dead)
 		return gone(volume);
+	int r = settle_attributes(volume, directory);
+	if (r < 0)
+		return r;
 	*ret_dentry = dentry_find_locked(volume, directory, name);
-	if (*ret_dentry != NULL || !directory->in_store)
+	if (*ret_dentry != NULL)
+		return settle_attributes(volume, (*ret_dentry)->live);
+	if (!directory->in_store)
 		return 0;
 	struct stat st;
-	int r = store_lookup_locked(volume, directory, name, &st);
+	r = store_lookup_locked(volume, directory, name, &st);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -69,6 +84,24 @@ static struct inode *live_of(const struct dentry *dentry)
 	return dentry == NULL ? NULL : dentry->live;
 }
 
+/* The kernel knows what the name means now. */
+static void note_seen(const struct volume *volume, struct dentry *dentry)
+{
+	dentry->seen = (uint32_t)volume->incarnation;
+}
+
+/* A directory that is removed or replaced is dead for the kernel for good: the one
+ * that it takes the name for. While it is still forgetting the past, that may
+ * be another one than we do, which survives; so it shall look again first. */
+static int check_seen(const struct volume *volume, const struct dentry *dentry)
+{
+	if (dentry == NULL || dentry->live == NULL ||
+	    !inode_is_directory(dentry->live) || !volume->invalidating ||
+	    dentry->seen == (uint32_t)volume->incarnation)
+		return 0;
+	return -ESTALE;
+}
+
 int names_lookup(struct volume *volume, struct inode *directory,
 		 const char *name, struct inode **ret_inode)
 {
@@ -80,6 +113,7 @@ int names_lookup(struct volume *volume, struct inode *directory,
 		r = -ENOENT;
 	if (r == 0) {
 		inode->nlookup++;
+		note_seen(volume, dentry);
 		*ret_inode = inode;
 	}
 	pthread_mutex_unlock(&volume->lock);
@@ -229,6 +263,7 @@ static void finish_create(struct volume *volume, struct dentry *dentry,
 	struct inode *inode = record->inode;
 	record->to = dentry;
 	dentry_set_live_locked(dentry, inode);
+	note_seen(volume, dentry);
 	note_seq(inode, journal_append(&volume->journal, record));
 	touch(volume, inode, INODE_CHANGE_CONTENT);
 	touch(volume, dentry->directory, INODE_CHANGE_CONTENT);
@@ -537,7 +572,8 @@ static int unlink_locked(struct volume *volume, struct inode *directory,
 		return -ENOENT;
 	if (directory_wanted != inode_is_directory(inode))
 		return directory_wanted ? -ENOTDIR : -EISDIR;
-	if (directory_wanted)
+	r = check_seen(volume, dentry);
+	if (r == 0 && directory_wanted)
 		r = check_empty(volume, inode);
 	if (r < 0)
 		return r;
@@ -718,7 +754,10 @@ static int rename_locked(struct volume *volume,
 		return -EEXIST;
 	if (moved == replaced)
 		return 0;
-	if (replaced != NULL && !exchange)
+	r = check_seen(volume, from);
+	if (r == 0)
+		r = check_seen(volume, to);
+	if (r == 0 && replaced != NULL && !exchange)
 		r = check_replace(volume, moved, replaced);
 	if (r < 0)
 		return r;
