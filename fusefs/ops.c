@@ -70,24 +70,28 @@ int ops_bare_error(enum ops_bare bare)
 	return bare == OPS_BARE_DEAD ? EIO : ESTALE;
 }
 
-bool ops_is_outsider(fuse_req_t req, const struct inode *inode)
+bool ops_is_outsider(fuse_req_t req, struct inode *inode)
 {
+	slimlock_read(&inode->lock);
+	mode_t mode = inode->mode;
+	gid_t gid = inode->gid;
+	slimlock_unlock(&inode->lock);
 	/* Only then it matters, and the groups are asked for in vain. */
-	if ((inode->mode & (S_ISGID | S_IXGRP)) != S_ISGID)
+	if ((mode & (S_ISGID | S_IXGRP)) != S_ISGID)
 		return false;
 	const struct fuse_ctx *context = fuse_req_ctx(req);
-	if (context->uid == 0 || context->gid == inode->gid)
+	if (context->uid == 0 || context->gid == gid)
 		return false;
 	gid_t groups[GROUPS_MAX];
 	int count = fuse_req_getgroups(req, GROUPS_MAX, groups);
 	for (int i = 0; i < count && i < GROUPS_MAX; i++)
-		if (groups[i] == inode->gid)
+		if (groups[i] == gid)
 			return false;
 	/* Of a process that cannot be looked at nothing is known. */
 	return count >= 0;
 }
 
-enum attrs_set_id ops_set_id(fuse_req_t req, const struct inode *inode)
+enum attrs_set_id ops_set_id(fuse_req_t req, struct inode *inode)
 {
 	if (!wire_clears_set_id())
 		return ATTRS_SET_ID_KEPT;

@@ -125,9 +125,9 @@ bool ops_is_open(const struct fusefs *fusefs, const struct inode *inode);
 /* The errno (positive) for what is not alive. */
 int ops_bare_error(enum ops_bare bare);
 /* Whether the caller's groups forbid them to have set-group-ID on it. */
-bool ops_is_outsider(fuse_req_t req, const struct inode *inode);
+bool ops_is_outsider(fuse_req_t req, struct inode *inode);
 /* What the request, which changes the content, does to set-id bits. */
-enum attrs_set_id ops_set_id(fuse_req_t req, const struct inode *inode);
+enum attrs_set_id ops_set_id(fuse_req_t req, struct inode *inode);
 /* Replies with an entry, and gives its lookup back if the kernel is gone. */
 void ops_reply_entry(fuse_req_t req, struct fusefs *fusefs,
 		     struct inode *inode);

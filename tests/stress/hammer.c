@@ -29,7 +29,7 @@
 /* Nothing was done for so long: a deadlock. */
 #define STALL_S 60
 /* In so many crashes, one call on a path may come too late. */
-#define LATE_PATHS_PER 40
+#define LATE_PATHS_PER 20
 
 struct hammer {
 	struct worker_board *board;
