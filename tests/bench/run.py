@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures flakey beside a native directory, bindfs and the floor (floor.c).
 
-    tests/bench/run.py [--rounds N] [--ms N] [--smoke] [--only ROW,...] BUILD
+    tests/bench/run.py [--rounds N] [--ms N] [--smoke] [--only ROW,...]
+                       [--write docs/speed.md] BUILD
 
 In each round every contender does every row once, one right after the other in
 an order that changes, so that noise hits all alike; ratios are taken within a
@@ -13,6 +14,8 @@ left out. With --smoke everything runs once and briefly, to see that it works.
 """
 
 import argparse
+import contextlib
+import io
 import os
 import platform
 import shutil
@@ -245,6 +248,16 @@ def verdict(store, row, ratios):
     return "missed: " + ", ".join(missed) if missed else "met"
 
 
+def put_into(page, tables):
+    """Between the two comments that say so."""
+    with open(page, encoding="utf-8") as file:
+        text = file.read()
+    begin = text.index("-->", text.index("<!-- begin of the tables")) + 3
+    end = text.index("<!-- end of the tables")
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(text[:begin] + "\n\n" + tables + "\n" + text[end:])
+
+
 def print_tables(bench, stores):
     names = bench.names
     for store in stores:
@@ -282,6 +295,8 @@ def arguments():
     parser.add_argument("--only", help="these rows, comma-separated")
     parser.add_argument("--flakey", default="",
                         help="more options for 'flakey mount'")
+    parser.add_argument("--write", metavar="PAGE",
+                        help="put the tables into this page")
     parser.add_argument("--floor-threads", action="store_true",
                         help="let the floor use threads for four clients")
     parser.add_argument("--smoke", action="store_true",
@@ -312,11 +327,16 @@ def main():
                     for clients in CLIENTS:
                         bench.round(number, os.path.realpath(place), store,
                                     clients)
-    print(f"`tests/bench/run.py {' '.join(sys.argv[1:])}`:"
-          f" medians of {options.rounds}, {os.cpu_count()} cores, Linux"
-          f" {'.'.join(platform.release().split('.')[:2])},"
-          f" {time.monotonic() - began:.0f} s")
-    print_tables(bench, stores)
+    tables = io.StringIO()
+    with contextlib.redirect_stdout(tables):
+        print(f"`tests/bench/run.py {' '.join(sys.argv[1:])}`:\n"
+              f"medians of {options.rounds}, {os.cpu_count()} cores, Linux"
+              f" {'.'.join(platform.release().split('.')[:2])},"
+              f" {time.monotonic() - began:.0f} s.")
+        print_tables(bench, stores)
+    print(tables.getvalue(), end="")
+    if options.write:
+        put_into(options.write, tables.getvalue())
     return 0 if bench.values else 1
 
 
