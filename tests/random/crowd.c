@@ -128,6 +128,10 @@ static bool set_up(unsigned long wanted)
 	pthread_barrierattr_init(&attributes);
 	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
 	pthread_barrier_init(&crowd->barrier, &attributes, CROWD_WORKERS + 1);
+	pthread_mutexattr_t shared;
+	pthread_mutexattr_init(&shared);
+	pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&crowd->shadow, &shared);
 	seed_start(&crowd->seed);
 	return crowd_make_files(crowd);
 }

@@ -24,6 +24,9 @@ struct crowd {
 	struct belief files[CROWD_FILES];
 	struct seed seed;
 	pthread_barrier_t barrier; /* twice around the look at a crash */
+	/* Whoever has the file's lock finds this one free, which shows that
+	 * the first keeps others out, also to a thread sanitizer. */
+	pthread_mutex_t shadow;
 	unsigned long wanted;
 	atomic_ulong operations;
 	atomic_ulong crashes; /* counted before each is asked for */

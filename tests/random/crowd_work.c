@@ -314,12 +314,25 @@ static work_fn *const works[] = {
 	work_read,  work_write, work_truncate, work_read,  work_write,
 };
 
-static void lock(struct worker *worker, struct handle *handle, short type)
+static bool lock(struct worker *worker, struct handle *handle)
 {
-	struct flock range = {.l_type = type, .l_whence = SEEK_SET};
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	(void)expect(worker, handle, "lock",
-		     fcntl(handle->fd, F_OFD_SETLKW, &range) == 0);
+	if (!expect(worker, handle, "lock",
+		    fcntl(handle->fd, F_OFD_SETLKW, &range) == 0))
+		return false;
+	errno = EBUSY;
+	return expect(worker, handle, "a lock that keeps others out",
+		      pthread_mutex_trylock(&worker->crowd->shadow) == 0);
+}
+
+static void unlock(struct worker *worker, struct handle *handle)
+{
+	struct flock range = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	pthread_mutex_unlock(&worker->crowd->shadow);
+	(void)expect(worker, handle, "unlock",
+		     fcntl(handle->fd, F_OFD_SETLK, &range) == 0);
 }
 
 static void work(struct worker *worker)
@@ -332,12 +345,11 @@ static void work(struct worker *worker)
 		fn = work_reopen;
 	else if (which < 16)
 		fn = work_replace;
-	if (handle->locked)
-		lock(worker, handle, F_WRLCK);
-	if (handle->fd >= 0 && !crashed(worker))
+	bool locked = handle->locked && handle->fd >= 0 && lock(worker, handle);
+	if (handle->fd >= 0 && !crashed(worker) && locked == handle->locked)
 		fn(worker, handle);
-	if (handle->locked)
-		lock(worker, handle, F_UNLCK);
+	if (locked)
+		unlock(worker, handle);
 	worker->acts++;
 	atomic_fetch_add(&worker->crowd->operations, 1);
 }
