@@ -98,7 +98,9 @@ class Contender:
             + [self.mount],
         }[self.name]
         if self.name == "floor":
-            self.server = subprocess.Popen(command)
+            # Daemons are in sessions of their own, and Linux schedules
+            # sessions against each other: the floor shall be no exception.
+            self.server = subprocess.Popen(command, start_new_session=True)
             while not is_mounted(self.mount):
                 if self.server.poll() is not None:
                     raise RuntimeError("the floor does not start")
