@@ -485,51 +485,6 @@ int names_link(struct volume *volume, struct inode *inode,
 	return r;
 }
 
-/* Whether the store has an entry there that is live, too. */
-static int has_stored_entry(struct volume *volume, struct inode *directory,
-			    bool *ret_has)
-{
-	int fd;
-	int r = store_list_locked(volume, directory, &fd);
-	if (r < 0)
-		return r;
-	DIR *stream = fdopendir(fd);
-	if (stream == NULL) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	*ret_has = false;
-	const struct dirent *entry;
-	errno = 0;
-	while (!*ret_has && (entry = readdir(stream)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
-		struct dentry *dentry =
-			dentry_find_locked(volume, directory, entry->d_name);
-		*ret_has = dentry == NULL || dentry->live != NULL;
-	}
-	if (!*ret_has)
-		r = -errno; /* 0 at the end */
-	closedir(stream);
-	return r;
-}
-
-static int check_empty(struct volume *volume, struct inode *directory)
-{
-	list_for_each(node, following, &directory->directory->overlay)
-		if (list_entry(node, struct dentry, overlay_link)->live != NULL)
-			return -ENOTEMPTY;
-	if (!directory->in_store)
-		return 0;
-	bool has = false;
-	int r = has_stored_entry(volume, directory, &has);
-	if (r < 0)
-		return r;
-	return has ? -ENOTEMPTY : 0;
-}
-
 /* A file that came and went between two commits: its records undo each other,
  * and the store need never hear of it. Not if any of them did more than take a
  * free name and give it back. */
@@ -574,7 +529,7 @@ static int unlink_locked(struct volume *volume, struct inode *directory,
 		return directory_wanted ? -ENOTDIR : -EISDIR;
 	r = check_seen(volume, dentry);
 	if (r == 0 && directory_wanted)
-		r = check_empty(volume, inode);
+		r = names_check_empty_locked(volume, inode);
 	if (r < 0)
 		return r;
 	struct record *record = journal_record_new(RECORD_UNLINK, inode);
@@ -608,7 +563,9 @@ static int check_replace(struct volume *volume, const struct inode *moved,
 		return -ENOTDIR;
 	if (!inode_is_directory(moved) && inode_is_directory(replaced))
 		return -EISDIR;
-	return inode_is_directory(replaced) ? check_empty(volume, replaced) : 0;
+	return inode_is_directory(replaced)
+		       ? names_check_empty_locked(volume, replaced)
+		       : 0;
 }
 
 static void account_rename(struct volume *volume,

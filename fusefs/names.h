@@ -56,4 +56,7 @@ int names_readlink(struct volume *volume, struct inode *inode,
 
 void names_forget(struct volume *volume, struct inode *inode, uint64_t count);
 
+/* 0, or -ENOTEMPTY if the directory has a live name in it. */
+int names_check_empty_locked(struct volume *volume, struct inode *directory);
+
 #endif
