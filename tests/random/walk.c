@@ -374,8 +374,12 @@ static int do_sync(struct walk *walk, const struct act *act)
 		return r;
 	int64_t known = file != NULL ? file->known_to : 0;
 	bool mapped = file != NULL && file->mapped;
+	/* The kernel may have sent the pages before, with an earlier commit. */
+	bool sent = mapped && !file->changed;
 	if (mapped)
 		survive_mapped(&walk->model, &sync);
+	if (sent)
+		file->doubt = true;
 	/* Such a kernel has times of its own, and sends them when it likes. */
 	if (file != NULL && walk->target->by_pages && !sync.datasync)
 		file->doubt |= !file->changed;
