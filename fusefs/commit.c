@@ -21,6 +21,7 @@
 #include "fusefs/scratch.h"
 #include "fusefs/step.h"
 #include "fusefs/store.h"
+#include "fusefs/surface.h"
 #include "fusefs/volume.h"
 #include "fusefs/writeback.h"
 
@@ -50,6 +51,9 @@ static void begin(struct volume *volume, struct commit *commit)
 		.target = volume->journal.seq,
 	};
 	volume->commits++;
+	pthread_mutex_lock(&volume->lock);
+	(void)surface_clean_locked(volume); /* the next one tries again */
+	pthread_mutex_unlock(&volume->lock);
 }
 
 static int end(struct commit *commit, int r)

@@ -20,6 +20,9 @@
 
 #define PAGE INT64_C(4096)
 
+/* Of extents whose record has no number yet, beside UINT64_MAX. */
+#define SHOWN_SEQ (UINT64_MAX - 1)
+
 struct extents *data_extents(struct volume *volume, struct inode *inode)
 {
 	if (inode->extents != NULL)
@@ -594,50 +597,75 @@ int data_record_paid(struct volume *volume, struct inode *inode)
 	return record_pieces(volume, inode, record, r);
 }
 
+/* What a copy of an extent is to be: dirty bytes stay so; those that were paid for
+ * are shared with limbo and must not be written in place, so a record has them. */
+static int record_shown(struct volume *volume, const struct extent *extent,
+			struct extents *shown, struct record *data,
+			size_t *capacity)
+{
+	struct extent_what what = {.source = extent->source,
+				   .seq = extent->seq,
+				   .state = (enum extent_state)extent->state};
+	uint64_t bytes = (uint64_t)extent->length_bytes;
+	int r = 0;
+	if (what.state == EXTENT_PUSHED) {
+		what.seq = SHOWN_SEQ;
+		r = add_piece(&data->pieces, capacity, extent);
+	}
+	if (r < 0)
+		return r;
+	if (what.state == EXTENT_PUSHED)
+		scratch_hold(volume->scratch, what.source, bytes);
+	scratch_hold(volume->scratch, what.source, bytes);
+	r = extents_put(shown, extent->offset_bytes, extent->length_bytes,
+			&what);
+	if (r < 0)
+		scratch_drop(volume->scratch, what.source, bytes);
+	return r;
+}
+
+static void stamp(struct extents *extents, uint64_t from, uint64_t to)
+{
+	for (struct extent *extent = extents_at(extents, 0); extent != NULL;
+	     extent = extents_next(extent))
+		if (extent->seq == from)
+			extents_mark(extents, extent, EXTENT_PUSHED, to);
+}
+
 int data_record_anew(struct volume *volume, struct inode *inode)
 {
 	struct record *cut = journal_record_new(RECORD_SIZE, inode);
+	struct record *data = journal_record_new(RECORD_DATA, inode);
 	struct record *grow = journal_record_new(RECORD_SIZE, inode);
 	struct extents *extents = data_extents(volume, inode);
 	struct extents *shown = extents_new(volume->scratch);
 	const struct extent_what zeros = {.source = EXTENT_ZERO,
 					  .seq = UINT64_MAX,
 					  .state = EXTENT_PUSHED};
-	int r = cut == NULL || grow == NULL || extents == NULL || shown == NULL
-			? -ENOMEM
-			: 0;
+	bool has_all = cut != NULL && data != NULL && grow != NULL &&
+		       extents != NULL && shown != NULL;
 	/* Zeros behind all that is shown: they hide what was paid for. */
-	if (r == 0)
-		r = extents_put(shown, 0, DATA_END, &zeros);
-	for (struct extent *extent = extents_at(extents, 0);
-	     extent != NULL && r == 0; extent = extents_next(extent)) {
-		if (extent->source == EXTENT_ZERO)
-			continue;
-		const struct extent_what what = {.source = extent->source,
-						 .state = EXTENT_DIRTY};
-		scratch_hold(volume->scratch, what.source,
-			     (uint64_t)extent->length_bytes);
-		r = extents_put(shown, extent->offset_bytes,
-				extent->length_bytes, &what);
-		if (r < 0)
-			scratch_drop(volume->scratch, what.source,
-				     (uint64_t)extent->length_bytes);
-	}
+	int r = has_all ? extents_put(shown, 0, DATA_END, &zeros) : -ENOMEM;
+	size_t capacity = 0;
+	for (struct extent *extent = has_all ? extents_at(extents, 0) : NULL;
+	     extent != NULL && r == 0; extent = extents_next(extent))
+		if (extent->source != EXTENT_ZERO)
+			r = record_shown(volume, extent, shown, data,
+					 &capacity);
 	if (r == 0)
 		r = extents_take(extents, shown);
 	extents_free(shown);
 	if (r < 0) {
 		journal_record_discard(volume, cut);
+		journal_record_discard(volume, data);
 		journal_record_discard(volume, grow);
 		return r;
 	}
 	grow->size_bytes = inode->size_bytes;
 	append_record(volume, inode, cut);
-	for (struct extent *extent = extents_at(extents, 0); extent != NULL;
-	     extent = extents_next(extent))
-		if (extent->seq == UINT64_MAX)
-			extents_mark(extents, extent, EXTENT_PUSHED,
-				     inode->sync_seq);
+	stamp(extents, UINT64_MAX, inode->sync_seq);
+	append_record(volume, inode, data);
+	stamp(extents, SHOWN_SEQ, inode->sync_seq);
 	append_record(volume, inode, grow);
 	inode->written->journal_size_bytes = inode->size_bytes;
 	return 0;

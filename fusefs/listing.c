@@ -15,6 +15,7 @@
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
+#include "fusefs/surface.h"
 #include "fusefs/volume.h"
 
 /* Two or more reads of a busy directory may each meet a commit. */
@@ -136,6 +137,9 @@ static void filter_locked(struct volume *volume, struct inode *directory,
 	size_t kept = 0;
 	for (size_t i = 0; i < listing->count; i++) {
 		struct packed entry = listing->entries[i];
+		if (directory == volume->root &&
+		    strcmp(listing->names + entry.name, SURFACE_NAME) == 0)
+			continue;
 		struct dentry *dentry = dentry_find_locked(
 			volume, directory, listing->names + entry.name);
 		if (dentry != NULL && dentry->pending > 0)

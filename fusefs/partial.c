@@ -297,7 +297,7 @@ static int pay_data(struct partial *partial, struct inode *inode,
 	int r = WRITEBACK_WAITS;
 	pthread_mutex_lock(&volume->lock);
 	slimlock_write(&inode->lock);
-	if (!writeback_waits(volume, inode))
+	if (!writeback_waits(volume, inode, true))
 		r = limbo_take_data_locked(volume, inode, range->from,
 					   range->to);
 	slimlock_unlock(&inode->lock);

@@ -107,6 +107,8 @@ int store_link_locked(struct volume *volume, struct dentry *to,
 /* What loses its last name here was kept or adopted before (adopt.h), or nobody
  * needs it. */
 int store_unlink_locked(struct volume *volume, struct dentry *from);
+/* The name is taken for gone, as far as we know. */
+void store_lose_name_locked(struct volume *volume, struct dentry *dentry);
 int store_rename_locked(struct volume *volume, struct dentry *from,
 			struct dentry *to, bool exchange);
 

@@ -205,7 +205,7 @@ int store_keep_special_locked(struct volume *volume, struct dentry *dentry)
 	return 0;
 }
 
-static void lose_name(struct volume *volume, struct dentry *dentry)
+void store_lose_name_locked(struct volume *volume, struct dentry *dentry)
 {
 	struct inode *inode = dentry->durable;
 	dentry_set_durable_locked(dentry, NULL);
@@ -233,7 +233,7 @@ int store_unlink_locked(struct volume *volume, struct dentry *from)
 		return -errno;
 	if (directory)
 		store_forget_fd(volume->store, from->durable);
-	lose_name(volume, from);
+	store_lose_name_locked(volume, from);
 	return 0;
 }
 
@@ -259,7 +259,7 @@ int store_rename_locked(struct volume *volume, struct dentry *from,
 		if (replaced != NULL) {
 			if (inode_is_directory(replaced))
 				store_forget_fd(volume->store, replaced);
-			lose_name(volume, to);
+			store_lose_name_locked(volume, to);
 		}
 		dentry_set_durable_locked(from, NULL);
 		dentry_set_durable_locked(to, moved);

@@ -168,21 +168,25 @@ static int make_locked(struct surfacing *surfacing, size_t index)
 }
 
 /* From the last to the first: a directory after what is in it. What was not the
- * first is paid for as before. */
+ * first is paid for as before. What cannot be removed now stays under its name,
+ * which is not shown, until the next time. */
 static void unmake_locked(struct surfacing *surfacing, size_t made_count)
 {
 	struct volume *volume = surfacing->volume;
 	for (size_t i = surfacing->count; i > 0; i--) {
 		struct made *made = &surfacing->list[i - 1];
+		made->inode->adopted = made->created;
 		int r = 0;
-		if (i <= made_count) {
-			made->inode->adopted = made->created;
+		if (i <= made_count)
 			r = store_unlink_locked(volume, made->dentry);
-			made->inode->adopted = false;
-		}
-		if (r < 0)
+		if (r < 0) {
 			writeback_log_locked(volume, made->inode, "store-error",
 					     strerror(-r));
+			store_lose_name_locked(volume, made->dentry);
+			made->inode->half_made = i == 1 && made->created;
+			volume->unfinished = true;
+		}
+		made->inode->adopted = false;
 		if (i > 1)
 			dentry_set_durable_locked(made->dentry, made->inode);
 	}
@@ -250,21 +254,32 @@ static void leave_limbo_locked(struct surfacing *surfacing)
 	}
 }
 
+int surface_clean_locked(struct volume *volume)
+{
+	int r = 0;
+	if (volume->unfinished)
+		r = store_clear(volume->store, SURFACE_NAME);
+	if (r == 0)
+		volume->unfinished = false;
+	return r;
+}
+
 static int stage_locked(struct surfacing *surfacing, struct dentry *to,
 			struct inode *inode)
 {
 	struct volume *volume = surfacing->volume;
+	int r = surface_clean_locked(volume);
+	if (r < 0)
+		return r;
 	struct dentry *stage =
 		dentry_get_locked(volume, volume->root, SURFACE_NAME, NULL);
 	if (stage == NULL)
 		return -ENOMEM;
-	if (stage->live != NULL || stage->durable != NULL)
-		return -EEXIST; /* somebody's own file */
 	dentry_pend_locked(stage);
 	struct stat root;
 	bool known = store_root_stat(volume->store, &root) == 0;
 	size_t made = 0;
-	int r = make_all_locked(surfacing, stage, inode, &made);
+	r = make_all_locked(surfacing, stage, inode, &made);
 	if (r == 0)
 		r = store_rename_locked(volume, stage, to, false);
 	if (r < 0)

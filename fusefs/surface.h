@@ -25,4 +25,7 @@ struct volume;
 int surface_locked(struct volume *volume, struct dentry *to,
 		   struct inode *inode);
 
+/* Removes what an earlier failure left under the name, if anything. */
+int surface_clean_locked(struct volume *volume);
+
 #endif

@@ -70,6 +70,7 @@ struct volume {
 
 	struct list reap;	   /* inodes about to be freed; lock */
 	struct list limbo;	   /* struct limbo; lock */
+	bool unfinished;	   /* surface.h left something; lock */
 	struct list times;	   /* inodes whose times are not durable */
 	struct list times_dropped; /* and those whose never will be */
 	struct list dirty;	   /* inodes with extents */

@@ -232,15 +232,19 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
-bool writeback_waits(struct volume *volume, struct inode *inode)
+bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo)
 {
 	bool waits = false;
 	pthread_mutex_lock(&volume->journal.lock);
 	list_for_each(node, following, &inode->records) {
 		switch (list_entry(node, struct record, inode_link)->kind) {
 		case RECORD_CREATE:
-			/* Limbo has what another name brought about. */
-			waits |= !inode->in_store && inode->limbo == NULL;
+			waits |= !inode->in_store && !limbo;
+			break;
+		case RECORD_LINK:
+		case RECORD_RENAME:
+		case RECORD_EXCHANGE:
+			waits |= inode->limbo != NULL && !limbo;
 			break;
 		case RECORD_SIZE:
 		case RECORD_DATA:
@@ -266,7 +270,7 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 	/* With a failing disk the data is tried first. */
 	if (any && !writeback->stored_only &&
 	    writeback->mode == MODE_ALLOW_WRITES &&
-	    writeback_waits(writeback->volume, inode))
+	    writeback_waits(writeback->volume, inode, false))
 		r = WRITEBACK_WAITS;
 	else if (any)
 		r = hold_dirty(writeback, inode, fd, &pieces);

@@ -34,8 +34,8 @@ struct writeback {
  * store's real error: then the data is still dirty. */
 int writeback_inode(const struct writeback *writeback, struct inode *inode);
 
-/* Whether such records are there. */
-bool writeback_waits(struct volume *volume, struct inode *inode);
+/* Whether such records are there. In limbo data does not wait for a name. */
+bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo);
 
 /* Stores the times of the inode, which is on no list of those that wait for it,
  * or lets them be dropped. May free it. 0, or an error of the store whose cause

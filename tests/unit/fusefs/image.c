@@ -24,6 +24,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/listing.h"
 #include "fusefs/names.h"
+#include "fusefs/surface.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 
@@ -236,6 +237,10 @@ static void read_stored(struct image *image, struct todo *todo,
 	while ((entry = readdir(stream)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		/* What a failing disk does not let us remove (surface.h). */
+		if (strcmp(path, "/") == 0 &&
+		    strcmp(entry->d_name, SURFACE_NAME) == 0)
 			continue;
 		snprintf(child, sizeof(child), "%s/%s",
 			 strcmp(path, "/") == 0 ? "" : path, entry->d_name);

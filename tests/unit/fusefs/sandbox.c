@@ -55,6 +55,14 @@ static const char *temporary(void)
 	return tmp != NULL && *tmp != '\0' ? tmp : "/var/tmp";
 }
 
+/* The same test can be run with each. */
+static const char *usual_profile(void)
+{
+	const char *profile = getenv("FLAKEY_TEST_PROFILE");
+
+	return profile != NULL && *profile != '\0' ? profile : "ext4";
+}
+
 static void open_volume(struct sandbox *sandbox, uint64_t limit_bytes)
 {
 	const struct volume_config config = {
@@ -81,7 +89,7 @@ void sandbox_open_profile(struct sandbox *sandbox, const char *profile)
 
 void sandbox_open(struct sandbox *sandbox, uint64_t limit_bytes)
 {
-	*sandbox = (struct sandbox){.profile = "ext4"};
+	*sandbox = (struct sandbox){.profile = usual_profile()};
 	make_directories(sandbox, temporary());
 	sandbox->events = event_new();
 	assert_non_null(sandbox->events);
@@ -92,7 +100,7 @@ bool sandbox_open_tmpfs(struct sandbox *sandbox)
 {
 	struct statfs st;
 
-	*sandbox = (struct sandbox){.profile = "ext4"};
+	*sandbox = (struct sandbox){.profile = usual_profile()};
 	if (statfs("/dev/shm", &st) < 0 || st.f_type != TMPFS_MAGIC ||
 	    access("/dev/shm", W_OK) < 0)
 		return false;
@@ -107,7 +115,7 @@ bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib)
 {
 	char options[64];
 
-	*sandbox = (struct sandbox){.profile = "ext4"};
+	*sandbox = (struct sandbox){.profile = usual_profile()};
 	make_directories(sandbox, temporary());
 	snprintf(options, sizeof(options), "mode=0755,size=%uk", size_kib);
 	/* In a world of our own, so that it goes with the process. */
@@ -147,7 +155,7 @@ void sandbox_close(struct sandbox *sandbox)
 	assert_int_equal(nftw(sandbox->directory, remove_one, FDS_MAX,
 			      FTW_DEPTH | FTW_PHYS),
 			 0);
-	*sandbox = (struct sandbox){.profile = "ext4"};
+	*sandbox = (struct sandbox){.profile = usual_profile()};
 }
 
 static int crash(struct sandbox *sandbox, enum plan_keep keep)
