@@ -261,15 +261,6 @@ static void forget_extents(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
-void inode_closed_locked(struct volume *volume, struct inode *inode)
-{
-	slimlock_write(&inode->lock);
-	if (inode->nlink == 0 && inode->extents != NULL &&
-	    inode->written->flushing == 0)
-		forget_extents(volume, inode);
-	slimlock_unlock(&inode->lock);
-}
-
 /* Whoever has the lock looks at it right now, and it can wait until the next
  * time: the caller may be the one. */
 static void rest(struct volume *volume, struct inode *inode)
@@ -278,6 +269,8 @@ static void rest(struct volume *volume, struct inode *inode)
 	    !inode_is_regular(inode) || !slimlock_try_write(&inode->lock))
 		return;
 	const struct inode_written *written = inode->written;
+	/* Closed is not enough: an O_PATH descriptor, which is no handle here,
+	 * may open or link it again. */
 	if (inode->nlink == 0 && inode->nlookup == 0 &&
 	    inode->extents != NULL && written->flushing == 0)
 		forget_extents(volume, inode);

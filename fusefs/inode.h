@@ -147,9 +147,6 @@ struct inode_written *inode_written(struct inode *inode);
 /* Called whenever nlookup, open_count or pins went down. */
 void inode_release_locked(struct volume *volume, struct inode *inode);
 
-/* Its last handle was closed: without a name nobody will read its data again. */
-void inode_closed_locked(struct volume *volume, struct inode *inode);
-
 /* Frees it whatever still counts on it: when the volume is closed. */
 void inode_destroy(struct volume *volume, struct inode *inode);
 

@@ -54,7 +54,6 @@ static void free_handle(struct fusefs *fusefs, struct ops_handle *handle)
 	if (--inode->open_count == 0) {
 		list_remove(&inode->open_link);
 		fusefs->volume->open_count--;
-		inode_closed_locked(fusefs->volume, inode);
 	}
 	inode_release_locked(fusefs->volume, inode);
 	pthread_mutex_unlock(&fusefs->volume->lock);

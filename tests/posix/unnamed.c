@@ -78,6 +78,30 @@ static void by_empty_path(const struct stage_choice *choice)
 	see_file("f", "f");
 }
 
+/* A descriptor that is only a path keeps a file, and whoever has it can open or
+ * link the file again. */
+static void outlives_its_handle(const struct stage_choice *choice)
+{
+	char path[64];
+	char content[8];
+
+	int fd = unnamed(".", O_RDWR, 0600);
+	see_number("write", write(fd, "content", 7));
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int only_path = open(path, O_PATH | O_CLOEXEC);
+	see_ok("path", only_path);
+	if (choice->a) {
+		see_ok("link", give_name(fd, "f"));
+		see_ok("unlink", unlink("f"));
+	}
+	see_ok("close", close(fd));
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", only_path);
+	int again = open(path, O_RDONLY | O_CLOEXEC);
+	see_bytes("reopened", content, read(again, content, sizeof(content)));
+	see_ok("link", give_name(only_path, "g"));
+	see_content("g", "g");
+}
+
 static void exclusive_stays_unnamed(const struct stage_choice *choice)
 {
 	(void)choice;
@@ -188,6 +212,10 @@ static const struct stage_case cases[] = {
 void unnamed_theme(void)
 {
 	STAGE_RUN_ALL("tmpfile", cases);
+	for (int a = 0; a < 2; a++)
+		stage_run(outlives_its_handle, (struct stage_choice){.a = a},
+			  "tmpfile.outlives_its_handle%s",
+			  a ? ".unlinked" : "");
 	for (int a = 0; a < THING_COUNT; a++)
 		stage_run(places, (struct stage_choice){.a = a},
 			  "tmpfile.in_%s", thing_name(a));
