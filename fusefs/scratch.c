@@ -14,53 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/errmsg.h"
+#include "fusefs/scratch_chunks.h"
 
-#define UNITS (SCRATCH_CHUNK / SCRATCH_UNIT)
 #define SLACK 32
 /* So many are trimmed at a time. */
 #define TRIM_CHUNKS 16
-#define NO_CHUNK SIZE_MAX
-
-struct chunk {
-	uint8_t *touched; /* a count for each unit; NULL: whole chunk free */
-	uint32_t used;	  /* units with a count above 0 */
-	uint32_t cursor;  /* where the next search begins */
-	bool untrimmed;	  /* free, but still on the disk */
-	char *memory;	  /* its data; NULL: that is in the file */
-	uint32_t users;	  /* threads that use it in memory right now */
-	bool moving;	  /* from memory to the file: no writing */
-};
-
-struct scratch {
-	int fd;
-	uint64_t limit_bytes;
-	pthread_mutex_t lock; /* guards everything below */
-	struct chunk *chunks;
-	size_t count;
-	size_t capacity;
-	size_t current;
-	uint64_t used_units;
-	bool deferred;
-	/* Memory for chunks, and what of it is free, last used on top. */
-	char *memory;
-	size_t memory_chunks;
-	char **free_memory;
-	size_t free_count;
-	/* The thread that moves chunks to the file, once it was needed. */
-	pthread_t mover;
-	bool has_mover;
-	bool stop;
-	size_t next_moved;
-	pthread_cond_t wanted; /* memory is short */
-	pthread_cond_t moved;  /* a chunk, or one user less of it */
-};
-
-static void want_memory(struct scratch *scratch);
-static void give_memory(struct scratch *scratch, struct chunk *chunk);
 
 int scratch_open(const char *directory, uint64_t limit_bytes,
 		 struct scratch **ret_scratch, struct errmsg *reterr_why)
@@ -101,46 +62,15 @@ void scratch_close(struct scratch *scratch)
 {
 	if (scratch == NULL)
 		return;
-	pthread_mutex_lock(&scratch->lock);
-	scratch->stop = true;
-	pthread_cond_signal(&scratch->wanted);
-	pthread_mutex_unlock(&scratch->lock);
-	if (scratch->has_mover)
-		pthread_join(scratch->mover, NULL);
+	scratch_stop_mover(scratch);
 	for (size_t i = 0; i < scratch->count; i++)
 		free(scratch->chunks[i].touched);
 	free(scratch->chunks);
-	free(scratch->free_memory);
-	if (scratch->memory != NULL)
-		(void)munmap(scratch->memory,
-			     scratch->memory_chunks * SCRATCH_CHUNK);
 	close(scratch->fd);
 	pthread_mutex_destroy(&scratch->lock);
 	pthread_cond_destroy(&scratch->wanted);
 	pthread_cond_destroy(&scratch->moved);
 	free(scratch);
-}
-
-void scratch_use_memory(struct scratch *scratch, size_t chunks)
-{
-	char **list = reallocarray(NULL, chunks, sizeof(char *));
-	if (list == NULL)
-		return;
-	size_t size = chunks * SCRATCH_CHUNK;
-	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED) {
-		free(list);
-		return;
-	}
-	(void)madvise(memory, size, MADV_HUGEPAGE); /* only faster */
-	/* The first on top: what is never needed is never touched. */
-	for (size_t i = 0; i < chunks; i++)
-		list[i] = memory + (chunks - 1 - i) * SCRATCH_CHUNK;
-	scratch->memory = memory;
-	scratch->memory_chunks = chunks;
-	scratch->free_memory = list;
-	scratch->free_count = chunks;
 }
 
 static size_t add_chunk(struct scratch *scratch)
@@ -230,10 +160,7 @@ static int alloc_locked(struct scratch *scratch, uint32_t want,
 				return -ENOMEM;
 			chunk->cursor = 0;
 			chunk->untrimmed = false;
-			if (chunk->memory == NULL && scratch->free_count > 0)
-				chunk->memory = scratch->free_memory
-							[--scratch->free_count];
-			want_memory(scratch);
+			scratch_settle_in(scratch, chunk);
 		}
 		uint32_t at = 0;
 		uint32_t units = 0;
@@ -315,7 +242,7 @@ static void punch(struct scratch *scratch, size_t index, size_t count)
 			(off_t)count * SCRATCH_CHUNK);
 }
 
-static void release_chunk(struct scratch *scratch, size_t index)
+void scratch_release(struct scratch *scratch, size_t index)
 {
 	struct chunk *chunk = &scratch->chunks[index];
 	free(chunk->touched);
@@ -324,7 +251,7 @@ static void release_chunk(struct scratch *scratch, size_t index)
 	if (chunk->moving)
 		return; /* the mover does the rest */
 	if (chunk->memory != NULL) {
-		give_memory(scratch, chunk);
+		scratch_give_memory(scratch, chunk);
 		return;
 	}
 	if (scratch->deferred)
@@ -366,7 +293,7 @@ static void drop_units(struct scratch *scratch, size_t index, uint32_t from,
 	}
 	if (index == scratch->current)
 		scratch->current = NO_CHUNK;
-	release_chunk(scratch, index);
+	scratch_release(scratch, index);
 }
 
 void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes)
@@ -439,199 +366,6 @@ void scratch_join(struct scratch *scratch, uint64_t offset)
 {
 	if (offset % SCRATCH_UNIT != 0)
 		scratch_drop(scratch, offset, 1);
-}
-
-static int write_file(struct scratch *scratch, uint64_t offset,
-		      const char *from, size_t bytes)
-{
-	while (bytes > 0) {
-		ssize_t n = pwrite(scratch->fd, from, bytes, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			/* Quotas and file size limits are a full disk too. */
-			return errno == EDQUOT || errno == EFBIG ? -ENOSPC
-								 : -errno;
-		from += n;
-		offset += (uint64_t)n;
-		bytes -= (size_t)n;
-	}
-	return 0;
-}
-
-static int read_file(struct scratch *scratch, uint64_t offset, char *to,
-		     size_t bytes)
-{
-	while (bytes > 0) {
-		ssize_t n = pread(scratch->fd, to, bytes, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		to += n;
-		offset += (uint64_t)n;
-		bytes -= (size_t)n;
-	}
-	return 0;
-}
-
-static void give_memory(struct scratch *scratch, struct chunk *chunk)
-{
-	scratch->free_memory[scratch->free_count++] = chunk->memory;
-	chunk->memory = NULL;
-}
-
-static bool is_short(const struct scratch *scratch)
-{
-	return scratch->free_count < scratch->memory_chunks / 2;
-}
-
-/* The next chunk in memory that nobody uses right now, or NO_CHUNK. */
-static size_t next_to_move(struct scratch *scratch)
-{
-	for (size_t i = 0; i < scratch->count; i++) {
-		size_t index = (scratch->next_moved + i) % scratch->count;
-		const struct chunk *chunk = &scratch->chunks[index];
-		if (chunk->memory != NULL && chunk->users == 0 &&
-		    chunk->used > 0 && index != scratch->current)
-			return index;
-	}
-	return NO_CHUNK;
-}
-
-/* False if the disk does not take it. */
-static bool move_chunk(struct scratch *scratch, size_t index)
-{
-	const char *memory = scratch->chunks[index].memory;
-	scratch->chunks[index].moving = true;
-	scratch->next_moved = index + 1;
-	pthread_mutex_unlock(&scratch->lock);
-	int r = write_file(scratch, (uint64_t)index * SCRATCH_CHUNK, memory,
-			   SCRATCH_CHUNK);
-	pthread_mutex_lock(&scratch->lock);
-	/* Readers that came meanwhile; the table may move while we wait. */
-	while (scratch->chunks[index].users > 0)
-		pthread_cond_wait(&scratch->moved, &scratch->lock);
-	struct chunk *chunk = &scratch->chunks[index];
-	chunk->moving = false;
-	bool dropped = chunk->touched == NULL;
-	if (r == 0 || dropped)
-		give_memory(scratch, chunk);
-	if (dropped)
-		release_chunk(scratch, index);
-	pthread_cond_broadcast(&scratch->moved);
-	return r == 0;
-}
-
-static void *move_chunks(void *user)
-{
-	struct scratch *scratch = user;
-	pthread_mutex_lock(&scratch->lock);
-	while (!scratch->stop) {
-		size_t index =
-			is_short(scratch) ? next_to_move(scratch) : NO_CHUNK;
-		/* With a full disk, tried again when more is wanted. */
-		bool go = index != NO_CHUNK && move_chunk(scratch, index);
-		if (!go && !scratch->stop)
-			pthread_cond_wait(&scratch->wanted, &scratch->lock);
-	}
-	pthread_mutex_unlock(&scratch->lock);
-	return NULL;
-}
-
-static void want_memory(struct scratch *scratch)
-{
-	if (!is_short(scratch))
-		return;
-	if (!scratch->has_mover)
-		scratch->has_mover = pthread_create(&scratch->mover, NULL,
-						    move_chunks, scratch) == 0;
-	pthread_cond_signal(&scratch->wanted);
-}
-
-/* Where a byte is in memory, until leave(), and how many follow in its chunk;
- * NULL: it is in the file. */
-static char *enter(struct scratch *scratch, uint64_t offset, bool write,
-		   size_t *ret_bytes)
-{
-	size_t index = offset / SCRATCH_CHUNK;
-	size_t inside = offset % SCRATCH_CHUNK;
-	*ret_bytes = SCRATCH_CHUNK - inside;
-	pthread_mutex_lock(&scratch->lock);
-	while (write && scratch->chunks[index].moving)
-		pthread_cond_wait(&scratch->moved, &scratch->lock);
-	struct chunk *chunk = &scratch->chunks[index];
-	char *memory = chunk->memory;
-	if (memory != NULL)
-		chunk->users++;
-	pthread_mutex_unlock(&scratch->lock);
-	return memory == NULL ? NULL : memory + inside;
-}
-
-static void leave(struct scratch *scratch, uint64_t offset)
-{
-	pthread_mutex_lock(&scratch->lock);
-	struct chunk *chunk = &scratch->chunks[offset / SCRATCH_CHUNK];
-	if (--chunk->users == 0 && chunk->moving)
-		pthread_cond_broadcast(&scratch->moved);
-	pthread_mutex_unlock(&scratch->lock);
-}
-
-const void *scratch_peek(struct scratch *scratch, uint64_t offset,
-			 size_t *ret_bytes)
-{
-	return enter(scratch, offset, false, ret_bytes);
-}
-
-void scratch_unpeek(struct scratch *scratch, uint64_t offset)
-{
-	leave(scratch, offset);
-}
-
-int scratch_write(struct scratch *scratch, uint64_t offset, const void *data,
-		  size_t bytes)
-{
-	const char *from = data;
-	int r = 0;
-	while (bytes > 0 && r == 0) {
-		size_t n;
-		char *memory = enter(scratch, offset, true, &n);
-		if (n > bytes)
-			n = bytes;
-		if (memory == NULL) {
-			r = write_file(scratch, offset, from, n);
-		} else {
-			memcpy(memory, from, n);
-			leave(scratch, offset);
-		}
-		from += n;
-		offset += n;
-		bytes -= n;
-	}
-	return r;
-}
-
-int scratch_read(struct scratch *scratch, uint64_t offset, void *data,
-		 size_t bytes)
-{
-	char *to = data;
-	int r = 0;
-	while (bytes > 0 && r == 0) {
-		size_t n;
-		const char *memory = enter(scratch, offset, false, &n);
-		if (n > bytes)
-			n = bytes;
-		if (memory == NULL) {
-			r = read_file(scratch, offset, to, n);
-		} else {
-			memcpy(to, memory, n);
-			leave(scratch, offset);
-		}
-		to += n;
-		offset += n;
-		bytes -= n;
-	}
-	return r;
 }
 
 uint64_t scratch_used(struct scratch *scratch)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the two halves of the scratch file share: scratch.c gives space out and
+ * takes it back, scratch_memory.c knows where its bytes are. For nobody else.
+ */
+#ifndef FLAKEY_FUSEFS_SCRATCH_CHUNKS_H
+#define FLAKEY_FUSEFS_SCRATCH_CHUNKS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fusefs/scratch.h"
+
+#define UNITS (SCRATCH_CHUNK / SCRATCH_UNIT)
+#define NO_CHUNK SIZE_MAX
+
+struct chunk {
+	uint8_t *touched; /* a count for each unit; NULL: whole chunk free */
+	uint32_t used;	  /* units with a count above 0 */
+	uint32_t cursor;  /* where the next search begins */
+	bool untrimmed;	  /* free, but still on the disk */
+	char *memory;	  /* its data; NULL: that is in the file */
+	uint32_t users;	  /* threads that use it in memory right now */
+	bool moving;	  /* from memory to the file: no writing */
+};
+
+struct scratch {
+	int fd;
+	uint64_t limit_bytes;
+	pthread_mutex_t lock; /* guards everything below */
+	struct chunk *chunks;
+	size_t count;
+	size_t capacity;
+	size_t current;
+	uint64_t used_units;
+	bool deferred;
+	/* Memory for chunks, and what of it is free, last used on top. */
+	char *memory;
+	size_t memory_chunks;
+	char **free_memory;
+	size_t free_count;
+	/* The thread that moves chunks to the file, once it was needed. */
+	pthread_t mover;
+	bool has_mover;
+	bool stop;
+	size_t next_moved;
+	pthread_cond_t wanted; /* memory is short */
+	pthread_cond_t moved;  /* a chunk, or one user less of it */
+};
+
+/* All but the last with the lock held. */
+/* A chunk begins to be used: in memory, if there is room. */
+void scratch_settle_in(struct scratch *scratch, struct chunk *chunk);
+/* A chunk in memory leaves it. */
+void scratch_give_memory(struct scratch *scratch, struct chunk *chunk);
+/* A chunk that nobody holds any more. */
+void scratch_release(struct scratch *scratch, size_t index);
+/* When the file is closed: no thread moves anything, and there is no memory. */
+void scratch_stop_mover(struct scratch *scratch);
+
+#endif
