@@ -28,12 +28,13 @@ int limbo_begin_locked(struct volume *volume, struct inode *inode,
 	attributes->set &= ~(RECORD_ACCESS_LIST | RECORD_DEFAULT_LIST);
 	attributes->access_list = NULL;
 	attributes->default_list = NULL;
-	limbo->times[0] = inode->atime;
-	limbo->times[1] = inode->mtime;
 	list_append(&volume->limbo, &limbo->link);
 	inode->limbo = limbo;
+	slimlock_write(&inode->lock);
+	limbo_take_times_locked(inode);
 	xattrs_pay(inode, ACL_ACCESS_NAME);
 	xattrs_pay(inode, ACL_DEFAULT_NAME);
+	slimlock_unlock(&inode->lock);
 	return 0;
 }
 
