@@ -283,12 +283,27 @@ static void used_fd(struct store *store, struct inode *inode)
 	list_append(&store->fds, &inode->stored_fd->link);
 }
 
+/* Somebody uses the descriptor right now: it keeps the number, and the file
+ * description behind it is exchanged. Takes fd over. */
+static void exchange_fd(struct inode *inode, int fd)
+{
+	/* It cannot fail between two open descriptors of ours; if it did, the
+	 * next writer tries again. */
+	inode->stored_fd->writable =
+		dup3(fd, inode->stored_fd->fd, O_CLOEXEC) >= 0;
+	close(fd);
+}
+
 void store_keep_fd(struct store *store, struct inode *inode, int fd)
 {
 	pthread_mutex_lock(&store->lock);
-	assert(inode->stored_fd == NULL);
 	/* Without memory it is opened again by its name. */
-	(void)cache_fd(store, inode, fd, true);
+	if (inode->stored_fd == NULL)
+		(void)cache_fd(store, inode, fd, true);
+	else
+		/* A reader still has that of the file that it was before it
+		 * left the store. */
+		exchange_fd(inode, fd);
 	pthread_mutex_unlock(&store->lock);
 }
 
