@@ -204,11 +204,13 @@ void model_step_allocate(struct model *model)
 	model_trace(model, "fallocate %d mode %d %lld+%lld",
 		    model_id(model, node), mode, (long long)offset,
 		    (long long)length);
+	/* Behind the end there is nothing to punch. */
+	bool changes = !(mode & FALLOC_FL_PUNCH_HOLE) || offset < node->size;
 	int r = space_allocate(model->volume, model_inode(model, node), mode,
 			       offset, length);
 	model_expect("fallocate", r,
 		     allocate_in_twin(node, mode, offset, length));
-	node->changed |= r == 0;
+	node->changed |= r == 0 && changes;
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		model_pushed(model);
 	model_check_content(model, node);
