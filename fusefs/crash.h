@@ -8,6 +8,7 @@
 #ifndef FLAKEY_FUSEFS_CRASH_H
 #define FLAKEY_FUSEFS_CRASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct volume;
 struct crash_stale {
 	uint64_t nodeid;
 	char *name; /* an entry of directory nodeid; NULL: the inode itself */
+	bool forgotten; /* a name that the kernel has looked up anew, or will */
 };
 
 struct crash_stales {

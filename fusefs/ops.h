@@ -58,9 +58,12 @@ struct fusefs {
 	uid_t uid; /* owner of the control files */
 	gid_t gid;
 
-	/* Names that were renamed while the kernel still had old ones: what it
-	 * moved may be of the past. Guarded by late_lock. */
+	/* While a crash makes the kernel forget: the names that it may take for
+	 * what they were (written with the gate closed, then guarded by
+	 * late_lock), or NULL; and those that were renamed meanwhile, for what
+	 * it moved may be of the past. */
 	pthread_mutex_t late_lock;
+	struct crash_stales *fading;
 	struct crash_stales late;
 
 	/* Control writes, executed one after the other by one thread. */

@@ -3,12 +3,57 @@
  * in it, or take its name. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "fusefs/crash.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
 #include "fusefs/ops.h"
 #include "fusefs/volume.h"
+
+static struct crash_stale *find_fading(struct fusefs *fusefs, fuse_ino_t parent,
+				       const char *name)
+{
+	const struct crash_stales *fading = fusefs->fading;
+	for (size_t i = 0; fading != NULL && i < fading->count; i++) {
+		struct crash_stale *stale = &fading->list[i];
+		if (stale->nodeid == parent && stale->name != NULL &&
+		    !stale->forgotten && strcmp(stale->name, name) == 0)
+			return stale;
+	}
+	return NULL;
+}
+
+/*
+ * After the removal of a directory the kernel calls that one dead which it took
+ * the name for, and directories keep their identity over a crash: if the name
+ * was another one's in the past, a living one would be dead to programs for as
+ * long as the kernel knows it. So a request by such a name is told ESTALE, upon
+ * which the kernel looks the name up again and repeats the request.
+ */
+static int check_past(struct fusefs *fusefs, fuse_ino_t parent,
+		      const char *name)
+{
+	if (!fusefs->volume->invalidating)
+		return 0;
+	pthread_mutex_lock(&fusefs->late_lock);
+	bool past = find_fading(fusefs, parent, name) != NULL;
+	pthread_mutex_unlock(&fusefs->late_lock);
+	return past ? -ESTALE : 0;
+}
+
+static void note_fresh(struct fusefs *fusefs, fuse_ino_t parent,
+		       const char *name)
+{
+	if (!fusefs->volume->invalidating)
+		return;
+	pthread_mutex_lock(&fusefs->late_lock);
+	struct crash_stale *stale;
+	while ((stale = find_fading(fusefs, parent, name)) != NULL)
+		stale->forgotten = true;
+	pthread_mutex_unlock(&fusefs->late_lock);
+}
 
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -19,6 +64,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		ops_leave(fusefs);
 		return;
 	}
+	note_fresh(fusefs, parent, name);
 	struct inode *inode;
 	int r = -ENOENT;
 	if (!ops_is_control(parent))
@@ -159,6 +205,8 @@ static void unlink_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_name(fusefs, parent, name);
+	if (r == 0 && directory)
+		r = check_past(fusefs, parent, name);
 	if (r == 0)
 		r = names_unlink(fusefs->volume, ops_inode(fusefs, parent),
 				 name, directory);
@@ -196,6 +244,8 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	int r = check_name(fusefs, parent, name);
 	if (r == 0)
 		r = check_name(fusefs, new_parent, new_name);
+	if (r == 0)
+		r = check_past(fusefs, new_parent, new_name);
 	if (r == 0) {
 		struct names_rename rename = {
 			.from_directory = ops_inode(fusefs, parent),

@@ -48,14 +48,18 @@ static void get_mode(struct backend *backend, struct mode *ret_mode,
 /* Makes the kernel forget what it cached of the lost past. It writes dirty
  * mapped pages out first: those requests are answered, and thrown away. What it
  * does not have is no error. */
-static void invalidate(struct fusefs *fusefs, const struct crash_stales *stales)
+static void invalidate(struct fusefs *fusefs, struct crash_stales *stales)
 {
 	for (size_t i = 0; i < stales->count; i++) {
-		const struct crash_stale *stale = &stales->list[i];
-		if (stale->name != NULL)
-			(void)fuse_lowlevel_notify_inval_entry(
-				fusefs->session, stale->nodeid, stale->name,
-				strlen(stale->name));
+		struct crash_stale *stale = &stales->list[i];
+		if (stale->name == NULL)
+			continue;
+		(void)fuse_lowlevel_notify_inval_entry(
+			fusefs->session, stale->nodeid, stale->name,
+			strlen(stale->name));
+		pthread_mutex_lock(&fusefs->late_lock);
+		stale->forgotten = true;
+		pthread_mutex_unlock(&fusefs->late_lock);
 	}
 	for (size_t i = 0; i < stales->count; i++)
 		if (stales->list[i].name == NULL)
@@ -104,6 +108,13 @@ static uint64_t now_us(void)
 	return (uint64_t)inode_nanoseconds(now) / 1000;
 }
 
+static void set_fading(struct fusefs *fusefs, struct crash_stales *stales)
+{
+	pthread_mutex_lock(&fusefs->late_lock);
+	fusefs->fading = stales;
+	pthread_mutex_unlock(&fusefs->late_lock);
+}
+
 static int crash(struct backend *backend, const struct plan *plan,
 		 struct backend_report *ret_report, struct errmsg *reterr_why)
 {
@@ -112,6 +123,7 @@ static int crash(struct backend *backend, const struct plan *plan,
 	uint64_t begin = now_us();
 	if (plan->keep == PLAN_KEEP_ALL)
 		fetch_written(fusefs);
+	set_fading(fusefs, &stales);
 	int r = crash_power(fusefs->volume, plan, &stales, ret_report,
 			    reterr_why);
 	if (r == 0) {
@@ -128,6 +140,7 @@ static int crash(struct backend *backend, const struct plan *plan,
 		errmsg_set(reterr_why, "not enough memory for a crash; nothing"
 				       " has happened");
 	}
+	set_fading(fusefs, NULL);
 	crash_stales_done(&stales);
 	return r;
 }
