@@ -18,7 +18,7 @@
 #define BELIEF_SIZES 64
 
 struct belief {
-	char name[8];
+	char name[16];
 	int64_t size;
 	int64_t sizes[BELIEF_SIZES]; /* since the last sync; the first: then */
 	int count;

@@ -284,7 +284,7 @@ static void work_reopen(struct worker *worker, struct handle *handle)
 static void work_replace(struct worker *worker, struct handle *handle)
 {
 	const char *name = handle->belief->name;
-	char other[8];
+	char other[16];
 
 	if (!handle->own)
 		return;

@@ -420,7 +420,7 @@ static int open_stored(struct model *model, struct model_file *file)
 	if (file->store_fd >= 0 || !file->stored)
 		return file->store_fd;
 	for (int i = 0; i < MODEL_NAMES; i++) {
-		char name[8];
+		char name[16];
 		if (model->stored[i] != file)
 			continue;
 		snprintf(name, sizeof(name), "f%d", i);

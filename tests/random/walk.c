@@ -14,6 +14,7 @@
 #include "tests/random/survive.h"
 #include "tests/random/target.h"
 
+#define NAME_BYTES 16
 #define LIVE_EVERY 40  /* acts between looks at a whole file */
 #define STORE_EVERY 60 /* and at the store */
 #define STORY_MAX 40   /* acts that a failure tells */
@@ -120,7 +121,7 @@ static bool check_stored_file(struct walk *walk, int name)
 	static uint8_t back[MODEL_BYTES + 1];
 	const struct model_file *file = walk->model.stored[name];
 	int slot = file == NULL ? -1 : (int)(file - walk->model.files);
-	char path[8];
+	char path[NAME_BYTES];
 
 	snprintf(path, sizeof(path), "f%d", name);
 	int fd = openat(walk->model.store, path, O_RDONLY | O_CLOEXEC);
@@ -411,14 +412,14 @@ static int do_sync_all(struct walk *walk)
 
 static const char *name_of(int name, char *buffer)
 {
-	snprintf(buffer, 8, "f%d", name);
+	snprintf(buffer, NAME_BYTES, "f%d", name);
 	return buffer;
 }
 
 static int open_named(struct walk *walk, int name, int flags)
 {
 	struct model_file *file = walk->model.names[name];
-	char path[8];
+	char path[NAME_BYTES];
 	int r = walk->target->table->open(walk->target,
 					  (int)(file - walk->model.files),
 					  name_of(name, path), flags);
@@ -463,8 +464,8 @@ static int do_create(struct walk *walk, const struct act *act)
 
 static int do_rename(struct walk *walk, const struct act *act)
 {
-	char from[8];
-	char to[8];
+	char from[NAME_BYTES];
+	char to[NAME_BYTES];
 
 	survive_look(&walk->model, walk->model.names[act->name]);
 	int r = walk->target->table->rename(walk->target,
@@ -477,7 +478,7 @@ static int do_rename(struct walk *walk, const struct act *act)
 
 static int do_unlink(struct walk *walk, const struct act *act)
 {
-	char path[8];
+	char path[NAME_BYTES];
 	int r = walk->target->table->unlink(walk->target,
 					    name_of(act->name, path));
 
@@ -624,7 +625,7 @@ bool walk_do(struct walk *walk, const struct act *act)
 
 static bool clear(struct walk *walk)
 {
-	char path[8];
+	char path[NAME_BYTES];
 
 	for (int i = 0; i < MODEL_FILES; i++)
 		if (walk->model.files[i].used && walk->model.files[i].open)

@@ -448,8 +448,10 @@ void strict_image(const struct strict *strict, struct image *image, int parts)
 			assert_true(count < MEANINGS);
 			nodes[count] = find(strict, meaning->node);
 			assert_non_null(nodes[count]);
-			snprintf(paths[count], PATH_BYTES, "%.400s/%s",
-				 paths[next], twin_names[meaning->name]);
+			char path[PATH_BYTES];
+			snprintf(path, sizeof(path), "%.400s/%s", paths[next],
+				 twin_names[meaning->name]);
+			memcpy(paths[count], path, sizeof(path));
 			add_entry(strict, &names, image, nodes[count],
 				  paths[count]);
 			count++;
