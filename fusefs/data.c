@@ -463,9 +463,9 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 	if (size > DATA_SIZE_MAX)
 		return -EFBIG;
 	int r = 0;
-	/* data_order() will ask. */
+	/* data_order() will ask, and so will writes behind the new end. */
 	if (size % profile_block_bytes(volume->profile) != 0)
-		r = data_learn_blocks(volume, inode);
+		r = data_learn_blocks_below(volume, inode, size);
 	if (r < 0)
 		return r;
 	slimlock_write(&inode->lock);

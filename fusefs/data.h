@@ -117,5 +117,8 @@ bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 /* Learns from the store what data_is_allocated() then knows. Lock not held. 0 or
  * -ENOMEM. */
 int data_learn_blocks(struct volume *volume, struct inode *inode);
+/* The same of a file that is about to end there, if not before. */
+int data_learn_blocks_below(struct volume *volume, struct inode *inode,
+			    int64_t end);
 
 #endif

@@ -211,12 +211,25 @@ bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 	return false;
 }
 
-int data_learn_blocks(struct volume *volume, struct inode *inode)
+/* The block that holds the last byte below `end`. What is known of another is as
+ * true as before. */
+static void learn_tail(struct inode_written *written, int fd, int64_t end,
+		       int64_t block)
+{
+	int64_t tail = (end - 1) / block * block;
+	int64_t data = store_seek(fd, tail, false);
+	if (data >= tail && data < tail + block)
+		written->tail_block = tail;
+	else if (written->tail_block == tail)
+		written->tail_block = -1;
+}
+
+int data_learn_blocks_below(struct volume *volume, struct inode *inode,
+			    int64_t end)
 {
 	int fd;
 	if (!inode->in_store || store_get_fd(volume, inode, false, &fd) < 0)
 		return 0; /* what is unknown has no blocks */
-	int64_t block = profile_block_bytes(volume->profile);
 	struct stat st;
 	slimlock_write(&inode->lock);
 	struct inode_written *written = inode_written(inode);
@@ -225,13 +238,17 @@ int data_learn_blocks(struct volume *volume, struct inode *inode)
 		int64_t hole = store_seek(fd, 0, true);
 		if (hole > 0)
 			written->allocated_bytes = hole;
-		int64_t tail = (st.st_size - 1) / block * block;
-		int64_t data = store_seek(fd, tail, false);
-		written->tail_block = data >= tail ? tail : -1;
+		learn_tail(written, fd, end < st.st_size ? end : st.st_size,
+			   profile_block_bytes(volume->profile));
 	}
 	slimlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
 	return written == NULL ? -ENOMEM : 0;
+}
+
+int data_learn_blocks(struct volume *volume, struct inode *inode)
+{
+	return data_learn_blocks_below(volume, inode, DATA_END);
 }
 
 /* Where data, or a hole, begins in what the store has of [offset, end); end if

@@ -468,3 +468,19 @@ void model_learn(struct model *model, struct model_file *file)
 		file->tail_block = file->fresh ? tail : -1;
 	file->fresh = false;
 }
+
+void model_learn_below(const struct model *model, struct model_file *file,
+		       int64_t end)
+{
+	if (end > file->stored_size)
+		end = file->stored_size;
+	if (!file->stored || end <= 0 || file->known_to > 0)
+		return;
+	int64_t block = survive_block(model->rule, end - 1);
+	int64_t page = block / MODEL_PAGE;
+	bool sure = !file->map_unsure && !file->map[0] && !file->spaced[0] &&
+		    !file->spaced[page];
+	if (block == file->tail_block || (sure && !file->map[page]))
+		return;
+	file->tail_block = sure ? block : -1;
+}

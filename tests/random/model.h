@@ -147,5 +147,8 @@ void model_crash(struct model *model);
 void model_look(struct model *model, struct model_file *file);
 /* A descriptor was opened: what is known then (known_to, tail_block). */
 void model_learn(struct model *model, struct model_file *file);
+/* It is about to end there, if not before: what is known of that block. */
+void model_learn_below(const struct model *model, struct model_file *file,
+		       int64_t end);
 
 #endif

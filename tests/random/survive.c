@@ -388,6 +388,8 @@ void survive_direct(struct model *model, struct model_file *file,
 void survive_truncate(struct model *model, struct model_file *file,
 		      int64_t size)
 {
+	if (size % model->rule->block_bytes != 0)
+		model_learn_below(model, file, size);
 	if (file->name >= 0)
 		model_append(model, MODEL_SIZE, file)->length = size;
 	bool orders = size <= file->size;

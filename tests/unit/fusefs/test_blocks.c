@@ -106,6 +106,46 @@ static void blocks_are_known_however_their_bytes_came(void **state)
 			   "o*100 0*400 o*600 0*100 o*100 n*10 o*2190");
 }
 
+/* The block of the new end had space before the last block of the store had. */
+static void file_cut_back_grows_in_the_block_of_its_new_end(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *inode = sandbox_create(sandbox, "a", 0644);
+
+	inode->open_count++;
+	assert_int_equal(sandbox_write(sandbox, inode, 4096, 4096, 'o'), 0);
+	sandbox_sync(sandbox);
+	assert_int_equal(sandbox_write(sandbox, inode, 20480, 4096, 'o'), 0);
+	sandbox_sync(sandbox);
+	assert_int_equal(data_truncate(sandbox->volume, inode, 7680), 0);
+	assert_int_equal(sandbox_write(sandbox, inode, 7680, 3, 'n'), 0);
+	commit_names(sandbox);
+	inode->open_count--;
+	/* data=ordered: the end that was zeroed went out with the size. */
+	expect_after_crash(sandbox, "a", "0*4096 o*3584 n*3");
+}
+
+/* What is known of a block that keeps its space is not lost by a look at
+ * another that has none. */
+static void known_block_stays_known(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *inode = sandbox_create(sandbox, "a", 0644);
+
+	inode->open_count++;
+	assert_int_equal(sandbox_write(sandbox, inode, 4096, 4000, 'o'), 0);
+	sandbox_sync(sandbox);
+	assert_int_equal(data_truncate(sandbox->volume, inode, 30000), 0);
+	sandbox_sync(sandbox);
+	assert_int_equal(data_truncate(sandbox->volume, inode, 29000), 0);
+	assert_int_equal(
+		space_allocate(sandbox->volume, inode, PUNCH, 8000, 4288), 0);
+	assert_int_equal(sandbox_write(sandbox, inode, 8000, 10, 'n'), 0);
+	commit_names(sandbox);
+	inode->open_count--;
+	expect_after_crash(sandbox, "a", "0*4096 o*3904 n*10 0*20990");
+}
+
 #define IN_SANDBOX(test)                                                       \
 	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
@@ -116,6 +156,8 @@ int main(void)
 		IN_SANDBOX(hole_beyond_the_end_takes_the_last_block_along),
 		IN_SANDBOX(hole_behind_the_end_is_none),
 		IN_SANDBOX(blocks_are_known_however_their_bytes_came),
+		IN_SANDBOX(file_cut_back_grows_in_the_block_of_its_new_end),
+		IN_SANDBOX(known_block_stays_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
