@@ -21,7 +21,7 @@ struct volume;
 struct crash_stale {
 	uint64_t nodeid;
 	char *name; /* an entry of directory nodeid; NULL: the inode itself */
-	bool forgotten; /* a name that the kernel has looked up anew, or will */
+	bool forgotten; /* by the kernel, if it is a name */
 };
 
 struct crash_stales {

@@ -43,6 +43,15 @@ struct ops_probe {
 	bool direct;
 };
 
+/* A thread of a program that has looked up a fading name anew. */
+struct ops_look {
+	const struct crash_stale *stale;
+	pid_t thread;
+};
+
+/* The last of them: programs are rarely more at once. */
+#define OPS_LOOKS 64
+
 /* One mount. */
 struct fusefs {
 	struct fusefs_config config; /* strings are ours */
@@ -64,6 +73,8 @@ struct fusefs {
 	 * it moved may be of the past. */
 	pthread_mutex_t late_lock;
 	struct crash_stales *fading;
+	struct ops_look looks[OPS_LOOKS];
+	size_t look_count;
 	struct crash_stales late;
 
 	/* Control writes, executed one after the other by one thread. */

@@ -12,17 +12,28 @@
 #include "fusefs/ops.h"
 #include "fusefs/volume.h"
 
-static struct crash_stale *find_fading(struct fusefs *fusefs, fuse_ino_t parent,
-				       const char *name)
+static const struct crash_stale *
+find_fading(const struct fusefs *fusefs, fuse_ino_t parent, const char *name)
 {
 	const struct crash_stales *fading = fusefs->fading;
 	for (size_t i = 0; fading != NULL && i < fading->count; i++) {
-		struct crash_stale *stale = &fading->list[i];
+		const struct crash_stale *stale = &fading->list[i];
+		/* It may be there again, but is forgotten by the first. */
 		if (stale->nodeid == parent && stale->name != NULL &&
-		    !stale->forgotten && strcmp(stale->name, name) == 0)
-			return stale;
+		    strcmp(stale->name, name) == 0)
+			return stale->forgotten ? NULL : stale;
 	}
 	return NULL;
+}
+
+static bool has_looked(const struct fusefs *fusefs,
+		       const struct crash_stale *stale, pid_t thread)
+{
+	for (size_t i = 0; i < OPS_LOOKS && i < fusefs->look_count; i++)
+		if (fusefs->looks[i].stale == stale &&
+		    fusefs->looks[i].thread == thread)
+			return true;
+	return false;
 }
 
 /*
@@ -30,28 +41,33 @@ static struct crash_stale *find_fading(struct fusefs *fusefs, fuse_ino_t parent,
  * the name for, and directories keep their identity over a crash: if the name
  * was another one's in the past, a living one would be dead to programs for as
  * long as the kernel knows it. So a request by such a name is told ESTALE, upon
- * which the kernel looks the name up again and repeats the request.
+ * which the kernel looks the name up again and repeats the request. It does so
+ * in the same thread; the lookup of another one says nothing about a request
+ * that is under way.
  */
-static int check_past(struct fusefs *fusefs, fuse_ino_t parent,
+static int check_past(fuse_req_t req, struct fusefs *fusefs, fuse_ino_t parent,
 		      const char *name)
 {
 	if (!fusefs->volume->invalidating)
 		return 0;
 	pthread_mutex_lock(&fusefs->late_lock);
-	bool past = find_fading(fusefs, parent, name) != NULL;
+	const struct crash_stale *stale = find_fading(fusefs, parent, name);
+	bool past = stale != NULL &&
+		    !has_looked(fusefs, stale, fuse_req_ctx(req)->pid);
 	pthread_mutex_unlock(&fusefs->late_lock);
 	return past ? -ESTALE : 0;
 }
 
-static void note_fresh(struct fusefs *fusefs, fuse_ino_t parent,
-		       const char *name)
+static void note_look(fuse_req_t req, struct fusefs *fusefs, fuse_ino_t parent,
+		      const char *name)
 {
 	if (!fusefs->volume->invalidating)
 		return;
 	pthread_mutex_lock(&fusefs->late_lock);
-	struct crash_stale *stale;
-	while ((stale = find_fading(fusefs, parent, name)) != NULL)
-		stale->forgotten = true;
+	const struct crash_stale *stale = find_fading(fusefs, parent, name);
+	if (stale != NULL)
+		fusefs->looks[fusefs->look_count++ % OPS_LOOKS] =
+			(struct ops_look){stale, fuse_req_ctx(req)->pid};
 	pthread_mutex_unlock(&fusefs->late_lock);
 }
 
@@ -64,7 +80,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		ops_leave(fusefs);
 		return;
 	}
-	note_fresh(fusefs, parent, name);
+	note_look(req, fusefs, parent, name);
 	struct inode *inode;
 	int r = -ENOENT;
 	if (!ops_is_control(parent))
@@ -206,7 +222,7 @@ static void unlink_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_name(fusefs, parent, name);
 	if (r == 0 && directory)
-		r = check_past(fusefs, parent, name);
+		r = check_past(req, fusefs, parent, name);
 	if (r == 0)
 		r = names_unlink(fusefs->volume, ops_inode(fusefs, parent),
 				 name, directory);
@@ -245,7 +261,7 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (r == 0)
 		r = check_name(fusefs, new_parent, new_name);
 	if (r == 0)
-		r = check_past(fusefs, new_parent, new_name);
+		r = check_past(req, fusefs, new_parent, new_name);
 	if (r == 0) {
 		struct names_rename rename = {
 			.from_directory = ops_inode(fusefs, parent),

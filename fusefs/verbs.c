@@ -112,6 +112,7 @@ static void set_fading(struct fusefs *fusefs, struct crash_stales *stales)
 {
 	pthread_mutex_lock(&fusefs->late_lock);
 	fusefs->fading = stales;
+	fusefs->look_count = 0;
 	pthread_mutex_unlock(&fusefs->late_lock);
 }
 
