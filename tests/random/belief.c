@@ -71,6 +71,7 @@ void belief_sync(struct belief *belief, int64_t offset, int64_t length,
 	belief->count = 1;
 	belief->any_size = false;
 	belief->may_miss = false;
+	belief->renamed = false;
 }
 
 static bool size_is_right(const struct belief *belief, int64_t size)

@@ -24,6 +24,9 @@ struct belief {
 	int count;
 	bool any_size; /* there were too many to note */
 	bool may_miss; /* the name may lead to nothing */
+	/* By a rename that no sync is known to have stored. An fdatasync of the
+	 * file need not: another sync may have stored the file before. */
+	bool renamed;
 	uint8_t live[BELIEF_BYTES];
 	uint8_t values[BELIEF_BYTES][32]; /* a bit for each */
 };

@@ -28,6 +28,7 @@ struct crowd {
 	 * the first keeps others out, also to a thread sanitizer. */
 	pthread_mutex_t shadow;
 	unsigned long wanted;
+	bool direct; /* the mount has no page cache but that of mappings */
 	atomic_ulong operations;
 	atomic_ulong crashes; /* counted before each is asked for */
 	atomic_ulong failures;
