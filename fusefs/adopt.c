@@ -253,7 +253,7 @@ static int begin_limbo_locked(struct volume *volume, struct inode *inode)
 static int adopt_to_limbo_locked(struct volume *volume, struct dentry *dentry)
 {
 	struct inode *inode = dentry->durable;
-	struct stat st;
+	struct stat st = {.st_nlink = 0};
 	int fd = -1;
 	int r = 0;
 	if (inode_is_regular(inode))

@@ -86,7 +86,7 @@ static void expect_bytes(struct worker *worker, const struct handle *handle,
 		printf("# worker %d, act %lu: %s of '%s': byte %lld is %d, not"
 		       " %d\n",
 		       worker->number, worker->acts, what, handle->belief->name,
-		       (long long)(from + i), got[i], want);
+		       (long long)from + i, got[i], want);
 		(void)fflush(stdout);
 		atomic_fetch_add(&worker->crowd->failures, 1);
 		return;

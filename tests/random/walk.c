@@ -78,8 +78,8 @@ static bool fail_bytes(struct walk *walk, const char *what,
 	while (last > first && got[last] == want[last])
 		last--;
 	fail(walk, "%s of file %d (f%d): bytes %lld to %lld: %d.., not %d..",
-	     what, slot, file->name, (long long)(span.from + first),
-	     (long long)(span.from + last), got[first], want[first]);
+	     what, slot, file->name, (long long)span.from + first,
+	     (long long)span.from + last, got[first], want[first]);
 	tell(walk, slot, span.from + first, span.from + last + 1);
 	return false;
 }

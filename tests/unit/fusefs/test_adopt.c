@@ -69,8 +69,8 @@ static const char *path_of(int number)
 static void make_orphans(struct sandbox *sandbox, struct inode **inodes)
 {
 	for (int i = 0; i < FILES; i++)
-		inodes[i] = sandbox_put(sandbox, path_of(i), (size_t)(1000 + i),
-					'o');
+		inodes[i] =
+			sandbox_put(sandbox, path_of(i), 1000 + (size_t)i, 'o');
 	sandbox_sync(sandbox);
 	for (int i = 0; i < FILES; i++)
 		sandbox_unlink(sandbox, path_of(i));
@@ -112,7 +112,7 @@ static void replaced_files_are_kept_as_unlinked_ones_are(void **state)
 	char runs[64];
 
 	for (int i = 0; i < FILES; i++) {
-		inodes[i] = sandbox_put(sandbox, "a", (size_t)(100 + i), 'o');
+		inodes[i] = sandbox_put(sandbox, "a", 100 + (size_t)i, 'o');
 		sandbox_sync(sandbox);
 		sandbox_put(sandbox, "t", 1, 'n');
 		assert_int_equal(sandbox_rename(sandbox, "t", "a", 0), 0);
