@@ -106,27 +106,9 @@ static int add(struct listing *listing, const char *name, uint64_t number,
 	return 0;
 }
 
-/* All names of the store's directory; no lock is needed. */
-static int read_stored(int fd, struct listing *listing)
+static int add_stored(void *user, const struct dirent *entry)
 {
-	DIR *stream = fdopendir(fd);
-	if (stream == NULL) {
-		int r = -errno;
-		close(fd);
-		return r;
-	}
-	int r = 0;
-	const struct dirent *entry;
-	errno = 0;
-	while (r == 0 && (entry = readdir(stream)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			r = add(listing, entry->d_name, entry->d_ino,
-				DTTOIF(entry->d_type));
-	if (r == 0 && errno != 0)
-		r = -errno;
-	closedir(stream);
-	return r;
+	return add(user, entry->d_name, entry->d_ino, DTTOIF(entry->d_type));
 }
 
 /* Takes out what the journal overrides, and gives the numbers that stat(2)
@@ -182,7 +164,7 @@ static int read_locked(struct volume *volume, struct inode *directory,
 		listing->names_bytes = 0;
 		if (attempt < ATTEMPTS)
 			pthread_mutex_unlock(&volume->lock);
-		r = read_stored(fd, listing);
+		r = store_each_entry(fd, add_stored, listing);
 		if (attempt < ATTEMPTS)
 			pthread_mutex_lock(&volume->lock);
 		if (r < 0)

@@ -2,8 +2,6 @@
 /* Whether a directory may be removed: names of the store and of the journal. */
 #include <dirent.h>
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
@@ -11,35 +9,18 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
-/* Whether the store has an entry there that is live, too. */
-static int has_stored_entry(struct volume *volume, struct inode *directory,
-			    bool *ret_has)
+struct place {
+	struct volume *volume;
+	struct inode *directory;
+};
+
+/* 1 if the entry of the store is live, too. */
+static int is_live(void *user, const struct dirent *entry)
 {
-	int fd;
-	int r = store_list_locked(volume, directory, &fd);
-	if (r < 0)
-		return r;
-	DIR *stream = fdopendir(fd);
-	if (stream == NULL) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	*ret_has = false;
-	const struct dirent *entry;
-	errno = 0;
-	while (!*ret_has && (entry = readdir(stream)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
-		struct dentry *dentry =
-			dentry_find_locked(volume, directory, entry->d_name);
-		*ret_has = dentry == NULL || dentry->live != NULL;
-	}
-	if (!*ret_has)
-		r = -errno; /* 0 at the end */
-	closedir(stream);
-	return r;
+	const struct place *place = user;
+	const struct dentry *dentry = dentry_find_locked(
+		place->volume, place->directory, entry->d_name);
+	return dentry == NULL || dentry->live != NULL;
 }
 
 int names_check_empty_locked(struct volume *volume, struct inode *directory)
@@ -49,9 +30,10 @@ int names_check_empty_locked(struct volume *volume, struct inode *directory)
 			return -ENOTEMPTY;
 	if (!directory->in_store)
 		return 0;
-	bool has = false;
-	int r = has_stored_entry(volume, directory, &has);
-	if (r < 0)
-		return r;
-	return has ? -ENOTEMPTY : 0;
+	int fd;
+	int r = store_list_locked(volume, directory, &fd);
+	struct place place = {volume, directory};
+	if (r == 0)
+		r = store_each_entry(fd, is_live, &place);
+	return r > 0 ? -ENOTEMPTY : r;
 }

@@ -26,6 +26,7 @@
 
 struct acl;
 struct dentry;
+struct dirent;
 struct errmsg;
 struct inode;
 struct record_attributes;
@@ -89,6 +90,12 @@ void store_leave(struct store_visit *visit);
 /* A descriptor of its own for reading the entries of a directory. */
 int store_list_locked(struct volume *volume, struct inode *directory,
 		      int *ret_fd);
+
+/* Calls each for every entry of the directory behind fd, without "." and "..",
+ * until it returns something else than 0. Closes fd. 0, what each returned, or
+ * the error of reading. Needs no lock. */
+typedef int store_entry_fn(void *user, const struct dirent *entry);
+int store_each_entry(int fd, store_entry_fn *each, void *user);
 
 int store_lookup_locked(struct volume *volume, struct inode *directory,
 			const char *name, struct stat *ret_st);

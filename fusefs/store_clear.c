@@ -14,74 +14,70 @@
 #include "common/cleanup.h"
 #include "fusefs/store.h"
 
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
+/* What entries are moved out of, and into. */
+struct move {
+	int from;
+	int top;
+	unsigned long *next; /* a name that is free in top, probably */
+};
 
-/* A stream of the entries, which the caller closes; NULL with errno. */
-static DIR *open_entries(int dirfd, const char *name)
+static int open_directory(int dirfd, const char *name)
 {
 	/* Ours, or opening fails. */
 	(void)fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW);
 	int fd = openat(dirfd, name,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	DIR *stream = fdopendir(fd);
-	if (stream == NULL)
-		close(fd);
-	return stream;
+	return fd < 0 ? -errno : fd;
+}
+
+static int move_entry(void *user, const struct dirent *entry)
+{
+	const struct move *move = user;
+	char moved[32];
+	snprintf(moved, sizeof(moved), "-%lu", (*move->next)++);
+	if (renameat2(move->from, entry->d_name, move->top, moved,
+		      RENAME_NOREPLACE) < 0 &&
+	    errno != EEXIST)
+		return -errno;
+	return 0;
 }
 
 /* Moves what is in the directory up to where it is. */
 static int flatten(int top, const char *name, unsigned long *next)
 {
-	DIR *stream = open_entries(top, name);
-	if (stream == NULL)
-		return -errno;
-	int r = 0;
-	const struct dirent *entry;
-	while (r == 0 && (entry = readdir(stream)) != NULL) {
-		char moved[32];
-		if (is_dots(entry->d_name))
-			continue;
-		snprintf(moved, sizeof(moved), "/%lu", (*next)++);
-		moved[0] = '-';
-		if (renameat2(dirfd(stream), entry->d_name, top, moved,
-			      RENAME_NOREPLACE) < 0 &&
-		    errno != EEXIST)
-			r = -errno;
-	}
-	closedir(stream);
-	return r;
+	struct move move = {open_directory(top, name), top, next};
+	if (move.from < 0)
+		return move.from;
+	return store_each_entry(move.from, move_entry, &move);
 }
 
-static int remove_entry(int top, const char *name, unsigned long *next)
+struct clearing {
+	int top;
+	unsigned long *next;
+	bool any; /* there was something */
+};
+
+static int remove_entry(void *user, const struct dirent *entry)
 {
-	if (unlinkat(top, name, 0) == 0 || errno == ENOENT ||
-	    unlinkat(top, name, AT_REMOVEDIR) == 0)
+	struct clearing *clearing = user;
+	const char *name = entry->d_name;
+	clearing->any = true;
+	if (unlinkat(clearing->top, name, 0) == 0 || errno == ENOENT ||
+	    unlinkat(clearing->top, name, AT_REMOVEDIR) == 0)
 		return 0;
-	return errno == ENOTEMPTY ? flatten(top, name, next) : -errno;
+	return errno == ENOTEMPTY ? flatten(clearing->top, name, clearing->next)
+				  : -errno;
 }
 
 /* 1 if anything was there. */
 static int clear_once(int root, const char *name, unsigned long *next)
 {
-	DIR *stream = open_entries(root, name);
-	if (stream == NULL)
-		return -errno;
-	int r = 0;
-	bool any = false;
-	const struct dirent *entry;
-	while (r == 0 && (entry = readdir(stream)) != NULL) {
-		if (is_dots(entry->d_name))
-			continue;
-		any = true;
-		r = remove_entry(dirfd(stream), entry->d_name, next);
-	}
-	closedir(stream);
-	return r < 0 ? r : any;
+	struct clearing clearing = {.top = open_directory(root, name),
+				    .next = next};
+	if (clearing.top < 0)
+		return clearing.top;
+	int r = store_each_entry(clearing.top, remove_entry, &clearing);
+	return r < 0 ? r : clearing.any;
 }
 
 int store_clear(struct store *store, const char *name)

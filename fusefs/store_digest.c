@@ -110,8 +110,17 @@ static int add_directory(struct frame *frame, const char *name)
 	return 0;
 }
 
-static int visit(struct walk *walk, struct frame *frame, const char *name)
+struct visit {
+	struct walk *walk;
+	struct frame *frame;
+};
+
+static int visit(void *user, const struct dirent *entry)
 {
+	const struct visit *visit = user;
+	struct walk *walk = visit->walk;
+	struct frame *frame = visit->frame;
+	const char *name = entry->d_name;
 	struct stat st;
 	if (fstatat(walk->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
@@ -139,21 +148,10 @@ static int enter(struct walk *walk, uint64_t path_hash)
 	frame->path_hash = path_hash;
 	list_append(&walk->frames, &frame->link);
 	int fd = openat(walk->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	if (stream == NULL) {
-		int r = -errno;
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	int r = 0;
-	const struct dirent *entry;
-	while (r == 0 && (entry = readdir(stream)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			r = visit(walk, frame, entry->d_name);
-	closedir(stream);
-	return r;
+	if (fd < 0)
+		return -errno;
+	struct visit inside = {walk, frame};
+	return store_each_entry(fd, visit, &inside);
 }
 
 static int move_to(struct walk *walk, const char *name)

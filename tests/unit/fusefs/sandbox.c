@@ -402,3 +402,43 @@ bool sandbox_logged(struct sandbox *sandbox, const char *words)
 	free(log);
 	return found;
 }
+
+struct inode *sandbox_put_abcd(struct sandbox *sandbox, const char *path)
+{
+	struct inode *inode = sandbox_put(sandbox, path, 4096, 'a');
+
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(sandbox_write(sandbox, inode, i * 4096, 4096,
+					       (char)('a' + i)),
+				 0);
+	sandbox_sync(sandbox);
+	return inode;
+}
+
+struct inode *sandbox_make_unnamed(struct sandbox *sandbox)
+{
+	const struct names_new what = {
+		.mode = S_IFREG | 0644, .uid = geteuid(), .gid = getegid()};
+	struct inode *inode = NULL;
+
+	assert_int_equal(names_create_unnamed(sandbox->volume,
+					      sandbox->volume->root, &what,
+					      &inode),
+			 0);
+	return inode;
+}
+
+int sandbox_set_up(void **state)
+{
+	static struct sandbox sandbox;
+
+	sandbox_open(&sandbox, 0);
+	*state = &sandbox;
+	return 0;
+}
+
+int sandbox_tear_down(void **state)
+{
+	sandbox_close(*state);
+	return 0;
+}

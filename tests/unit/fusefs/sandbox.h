@@ -41,6 +41,11 @@ bool sandbox_open_tmpfs(struct sandbox *sandbox);
 /* The same of a size, if we may mount one: false if we may not. */
 bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib);
 void sandbox_close(struct sandbox *sandbox);
+/* For cmocka: *state is an open sandbox of its own, closed after the test. */
+int sandbox_set_up(void **state);
+int sandbox_tear_down(void **state);
+#define SANDBOX_TEST(test)                                                     \
+	cmocka_unit_test_setup_teardown(test, sandbox_set_up, sandbox_tear_down)
 /* The volume anew, after volume_close(): as after a clean unmount. */
 void sandbox_reopen(struct sandbox *sandbox);
 
@@ -65,6 +70,10 @@ int sandbox_write(struct sandbox *sandbox, struct inode *inode, int64_t offset,
 /* Creates the file if it is not there, and writes. */
 struct inode *sandbox_put(struct sandbox *sandbox, const char *path,
 			  size_t count, char byte);
+/* A file of four blocks a, b, c, d, in the store. */
+struct inode *sandbox_put_abcd(struct sandbox *sandbox, const char *path);
+/* O_TMPFILE with 0644. */
+struct inode *sandbox_make_unnamed(struct sandbox *sandbox);
 int sandbox_fsync(struct sandbox *sandbox, const char *path);
 int sandbox_fdatasync(struct sandbox *sandbox, const char *path);
 

@@ -25,21 +25,6 @@ static const uint16_t list[] = {
 	5, 0xffff, 0xffff, 16, 7,      0xffff, 0xffff, 32, 0, 0xffff, 0xffff,
 };
 
-static int set_up(void **state)
-{
-	static struct sandbox sandbox;
-
-	sandbox_open(&sandbox, 0);
-	*state = &sandbox;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
 static void need_lists(struct sandbox *sandbox)
 {
 	if (!sandbox->volume->has_lists)
@@ -186,17 +171,15 @@ static void lists_that_are_none_are_refused(void **state)
 	assert_int_equal(size_of(sandbox, a, ACL_ACCESS_NAME), -EOPNOTSUPP);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(stored_list_is_not_kept),
-		CASE(creation_and_its_lists_are_one_record),
-		CASE(list_and_mode_are_one_record),
-		CASE(file_gets_its_list_with_its_first_name),
-		CASE(that_there_is_none_is_known),
-		CASE(lists_that_are_none_are_refused),
+		SANDBOX_TEST(stored_list_is_not_kept),
+		SANDBOX_TEST(creation_and_its_lists_are_one_record),
+		SANDBOX_TEST(list_and_mode_are_one_record),
+		SANDBOX_TEST(file_gets_its_list_with_its_first_name),
+		SANDBOX_TEST(that_there_is_none_is_known),
+		SANDBOX_TEST(lists_that_are_none_are_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -30,21 +30,6 @@
 #define FILES 200
 #define MIB_LIMIT (1 << 20)
 
-static int set_up(void **state)
-{
-	static struct sandbox sandbox;
-
-	sandbox_open(&sandbox, 0);
-	*state = &sandbox;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
 static int count_descriptors(void)
 {
 	DIR *stream = opendir("/proc/self/fd");
@@ -243,21 +228,18 @@ static void crash_forgets_what_was_adopted(void **state)
 	assert_int_equal(sandbox->volume->inode_count, 1);
 }
 
-#define IN_SANDBOX(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_SANDBOX(
+		SANDBOX_TEST(
 			more_files_than_descriptors_are_unlinked_and_live_on),
-		IN_SANDBOX(replaced_files_are_kept_as_unlinked_ones_are),
-		IN_SANDBOX(
+		SANDBOX_TEST(replaced_files_are_kept_as_unlinked_ones_are),
+		SANDBOX_TEST(
 			holes_cut_ends_and_newer_data_are_adopted_as_they_are),
-		IN_SANDBOX(xattrs_are_adopted),
-		IN_SANDBOX(file_with_another_name_in_the_store_stays_one),
+		SANDBOX_TEST(xattrs_are_adopted),
+		SANDBOX_TEST(file_with_another_name_in_the_store_stays_one),
 		cmocka_unit_test(full_scratch_leaves_the_descriptor),
-		IN_SANDBOX(crash_forgets_what_was_adopted),
+		SANDBOX_TEST(crash_forgets_what_was_adopted),
 	};
 	const struct rlimit few = {DESCRIPTORS, DESCRIPTORS};
 

@@ -18,21 +18,6 @@
 
 #define PUNCH (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 
-static int set_up(void **state)
-{
-	static struct sandbox sandbox;
-
-	sandbox_open(&sandbox, 0);
-	*state = &sandbox;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
 /* Commits all names, and no data of other files. */
 static void commit_names(struct sandbox *sandbox)
 {
@@ -146,18 +131,15 @@ static void known_block_stays_known(void **state)
 	expect_after_crash(sandbox, "a", "0*4096 o*3904 n*10 0*20990");
 }
 
-#define IN_SANDBOX(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_SANDBOX(zeroed_block_waits_for_no_commit_after_a_sync),
-		IN_SANDBOX(hole_beyond_the_end_takes_the_last_block_along),
-		IN_SANDBOX(hole_behind_the_end_is_none),
-		IN_SANDBOX(blocks_are_known_however_their_bytes_came),
-		IN_SANDBOX(file_cut_back_grows_in_the_block_of_its_new_end),
-		IN_SANDBOX(known_block_stays_known),
+		SANDBOX_TEST(zeroed_block_waits_for_no_commit_after_a_sync),
+		SANDBOX_TEST(hole_beyond_the_end_takes_the_last_block_along),
+		SANDBOX_TEST(hole_behind_the_end_is_none),
+		SANDBOX_TEST(blocks_are_known_however_their_bytes_came),
+		SANDBOX_TEST(file_cut_back_grows_in_the_block_of_its_new_end),
+		SANDBOX_TEST(known_block_stays_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

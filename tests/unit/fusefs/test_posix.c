@@ -32,12 +32,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
 struct losses {
 	char text[1024];
 	size_t used;
@@ -202,16 +196,16 @@ static void unfinished_work_of_a_killed_mount_is_removed(void **state)
 	sandbox_expect_same(sandbox, "after the next mount");
 }
 
-#define IN_SANDBOX(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_POSIX(test)                                                         \
+	cmocka_unit_test_setup_teardown(test, set_up, sandbox_tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_SANDBOX(what_is_at_risk_is_told_by_entry_and_by_data),
-		IN_SANDBOX(what_cannot_appear_as_a_whole_does_not_appear),
+		IN_POSIX(what_is_at_risk_is_told_by_entry_and_by_data),
+		IN_POSIX(what_cannot_appear_as_a_whole_does_not_appear),
 		cmocka_unit_test(what_cannot_be_adopted_keeps_its_name),
-		IN_SANDBOX(unfinished_work_of_a_killed_mount_is_removed),
+		IN_POSIX(unfinished_work_of_a_killed_mount_is_removed),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

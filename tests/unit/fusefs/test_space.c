@@ -18,54 +18,12 @@
 #include "fusefs/volume.h"
 #include "tests/unit/fusefs/sandbox.h"
 
-static int set_up(void **state)
-{
-	static struct sandbox sandbox;
-
-	sandbox_open(&sandbox, 0);
-	*state = &sandbox;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
-/* A file of four blocks a, b, c, d, in the store. */
-static struct inode *put_abcd(struct sandbox *sandbox, const char *path)
-{
-	struct inode *inode = sandbox_put(sandbox, path, 4096, 'a');
-
-	for (int i = 1; i < 4; i++)
-		assert_int_equal(sandbox_write(sandbox, inode, i * 4096, 4096,
-					       (char)('a' + i)),
-				 0);
-	sandbox_sync(sandbox);
-	return inode;
-}
-
-/* Without a mode of its own it is as open(2) with 0644 would make it. */
-static struct inode *make_unnamed(struct sandbox *sandbox)
-{
-	const struct names_new what = {
-		.mode = S_IFREG | 0644, .uid = geteuid(), .gid = getegid()};
-	struct inode *inode = NULL;
-
-	assert_int_equal(names_create_unnamed(sandbox->volume,
-					      sandbox->volume->root, &what,
-					      &inode),
-			 0);
-	return inode;
-}
-
 /* The kernel's FUSE refuses these two modes of fallocate(2), so the rows of the
  * crash table are proved here. */
 static void inserted_range_goes_with_the_next_commit(void **state)
 {
 	struct sandbox *sandbox = *state;
-	struct inode *inode = put_abcd(sandbox, "a");
+	struct inode *inode = sandbox_put_abcd(sandbox, "a");
 
 	assert_int_equal(space_allocate(sandbox->volume, inode,
 					FALLOC_FL_INSERT_RANGE, 4096, 4096),
@@ -87,7 +45,7 @@ static void inserted_range_goes_with_the_next_commit(void **state)
 static void collapsed_range_goes_with_the_next_commit(void **state)
 {
 	struct sandbox *sandbox = *state;
-	struct inode *inode = put_abcd(sandbox, "a");
+	struct inode *inode = sandbox_put_abcd(sandbox, "a");
 
 	/* Dirty pages behind are moved, and go along, too. */
 	assert_int_equal(sandbox_write(sandbox, inode, 12288, 4096, 'D'), 0);
@@ -106,7 +64,7 @@ static void range_that_is_not_of_whole_blocks_is_not_moved(void **state)
 {
 	struct sandbox *sandbox = *state;
 	struct volume *volume = sandbox->volume;
-	struct inode *inode = put_abcd(sandbox, "a");
+	struct inode *inode = sandbox_put_abcd(sandbox, "a");
 
 	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_INSERT_RANGE,
 					100, 4096),
@@ -135,7 +93,7 @@ static void range_that_is_not_of_whole_blocks_is_not_moved(void **state)
 static void small_blocks_are_moved_in_a_store_of_large_ones(void **state)
 {
 	struct sandbox *sandbox = *state;
-	struct inode *inode = put_abcd(sandbox, "a");
+	struct inode *inode = sandbox_put_abcd(sandbox, "a");
 
 	assert_int_equal(space_allocate(sandbox->volume, inode,
 					FALLOC_FL_COLLAPSE_RANGE, 1024, 2048),
@@ -157,7 +115,7 @@ static void moved_content_of_an_unnamed_file_is_stored_with_it(void **state)
 {
 	struct sandbox *sandbox = *state;
 	struct volume *volume = sandbox->volume;
-	struct inode *inode = make_unnamed(sandbox);
+	struct inode *inode = sandbox_make_unnamed(sandbox);
 
 	assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'a'), 0);
 	assert_int_equal(sandbox_write(sandbox, inode, 4096, 4096, 'b'), 0);
@@ -179,7 +137,7 @@ static void store_that_lacks_a_mode_of_fallocate_gets_it_done(void **state)
 	if (!sandbox_open_tmpfs(&sandbox))
 		skip();
 	struct volume *volume = sandbox.volume;
-	struct inode *inode = put_abcd(&sandbox, "a");
+	struct inode *inode = sandbox_put_abcd(&sandbox, "a");
 	assert_int_equal(space_allocate(volume, inode, FALLOC_FL_ZERO_RANGE,
 					15000, 3000),
 			 0);
@@ -228,20 +186,18 @@ static void range_of_a_dropped_file_is_lost_and_others_arrive(void **state)
 	sandbox_expect_live(sandbox, sandbox_find(sandbox, "b"), "x*10");
 }
 
-#define IN_SANDBOX(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_SANDBOX(inserted_range_goes_with_the_next_commit),
-		IN_SANDBOX(collapsed_range_goes_with_the_next_commit),
-		IN_SANDBOX(range_that_is_not_of_whole_blocks_is_not_moved),
-		IN_SANDBOX(small_blocks_are_moved_in_a_store_of_large_ones),
-		IN_SANDBOX(moved_content_of_an_unnamed_file_is_stored_with_it),
+		SANDBOX_TEST(inserted_range_goes_with_the_next_commit),
+		SANDBOX_TEST(collapsed_range_goes_with_the_next_commit),
+		SANDBOX_TEST(range_that_is_not_of_whole_blocks_is_not_moved),
+		SANDBOX_TEST(small_blocks_are_moved_in_a_store_of_large_ones),
+		SANDBOX_TEST(
+			moved_content_of_an_unnamed_file_is_stored_with_it),
 		cmocka_unit_test(
 			store_that_lacks_a_mode_of_fallocate_gets_it_done),
-		IN_SANDBOX(range_of_a_dropped_file_is_lost_and_others_arrive),
+		SANDBOX_TEST(range_of_a_dropped_file_is_lost_and_others_arrive),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

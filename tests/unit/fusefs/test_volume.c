@@ -29,48 +29,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static int set_up(void **state)
-{
-	static struct sandbox sandbox;
-
-	sandbox_open(&sandbox, 0);
-	*state = &sandbox;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
-/* A file of four blocks a, b, c, d, in the store. */
-static struct inode *put_abcd(struct sandbox *sandbox, const char *path)
-{
-	struct inode *inode = sandbox_put(sandbox, path, 4096, 'a');
-
-	for (int i = 1; i < 4; i++)
-		assert_int_equal(sandbox_write(sandbox, inode, i * 4096, 4096,
-					       (char)('a' + i)),
-				 0);
-	sandbox_sync(sandbox);
-	return inode;
-}
-
-/* Without a mode of its own it is as open(2) with 0644 would make it. */
-static struct inode *make_unnamed(struct sandbox *sandbox)
-{
-	const struct names_new what = {
-		.mode = S_IFREG | 0644, .uid = geteuid(), .gid = getegid()};
-	struct inode *inode = NULL;
-
-	assert_int_equal(names_create_unnamed(sandbox->volume,
-					      sandbox->volume->root, &what,
-					      &inode),
-			 0);
-	return inode;
-}
-
 static void what_came_and_went_never_touches_the_store(void **state)
 {
 	struct sandbox *sandbox = *state;
@@ -515,7 +473,7 @@ static void direct_write_does_not_overtake_the_journal(void **state)
 {
 	struct sandbox *sandbox = *state;
 	struct volume *volume = sandbox->volume;
-	struct inode *inode = put_abcd(sandbox, "a");
+	struct inode *inode = sandbox_put_abcd(sandbox, "a");
 	struct commit_range range = {100, 200};
 
 	assert_int_equal(data_truncate(volume, inode, 50), 0);
@@ -592,7 +550,7 @@ static void xattrs_of_an_unnamed_file_come_with_its_first_name(void **state)
 {
 	struct sandbox *sandbox = *state;
 	struct volume *volume = sandbox->volume;
-	struct inode *inode = make_unnamed(sandbox);
+	struct inode *inode = sandbox_make_unnamed(sandbox);
 
 	assert_int_equal(xattrs_set(volume, inode, "user.k", "1", 1, 0), 0);
 	assert_int_equal(xattrs_set(volume, inode, "user.k", "2", 1, 0), 0);
@@ -611,7 +569,7 @@ static void close_forgets_what_was_not_committed(void **state)
 	sandbox_put(sandbox, "a", 100, 'x');
 	sandbox_create(sandbox, "d", S_IFDIR | 0755);
 	sandbox_put(sandbox, "d/b", 100, 'x');
-	make_unnamed(sandbox);
+	sandbox_make_unnamed(sandbox);
 	sandbox_set_mode(sandbox, MODE_DROP_WRITES);
 	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
 	sandbox_put(sandbox, "c", 100, 'x');
@@ -621,38 +579,38 @@ static void close_forgets_what_was_not_committed(void **state)
 	volume_close(NULL);
 }
 
-#define IN_SANDBOX(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_SANDBOX(what_came_and_went_never_touches_the_store),
-		IN_SANDBOX(fsync_stores_the_new_file_with_its_name),
-		IN_SANDBOX(fsync_takes_names_of_others_and_not_their_data),
-		IN_SANDBOX(fdatasync_of_an_overwrite_takes_no_names),
-		IN_SANDBOX(replacing_rename_pushes_data_with_the_next_commit),
-		IN_SANDBOX(close_after_truncation_pushes_data),
-		IN_SANDBOX(
+		SANDBOX_TEST(what_came_and_went_never_touches_the_store),
+		SANDBOX_TEST(fsync_stores_the_new_file_with_its_name),
+		SANDBOX_TEST(fsync_takes_names_of_others_and_not_their_data),
+		SANDBOX_TEST(fdatasync_of_an_overwrite_takes_no_names),
+		SANDBOX_TEST(replacing_rename_pushes_data_with_the_next_commit),
+		SANDBOX_TEST(close_after_truncation_pushes_data),
+		SANDBOX_TEST(
 			record_without_its_parent_is_lost_and_the_tree_stays),
-		IN_SANDBOX(what_was_dropped_is_not_caught_up),
-		IN_SANDBOX(crash_forgets_every_attribute_that_was_dropped),
-		IN_SANDBOX(error_writes_fails_data_once_and_keeps_the_image),
-		IN_SANDBOX(failed_journal_commit_is_read_only_until_a_crash),
-		IN_SANDBOX(aborted_journal_never_reaches_the_store),
-		IN_SANDBOX(crash_that_keeps_all_loses_nothing),
+		SANDBOX_TEST(what_was_dropped_is_not_caught_up),
+		SANDBOX_TEST(crash_forgets_every_attribute_that_was_dropped),
+		SANDBOX_TEST(error_writes_fails_data_once_and_keeps_the_image),
+		SANDBOX_TEST(failed_journal_commit_is_read_only_until_a_crash),
+		SANDBOX_TEST(aborted_journal_never_reaches_the_store),
+		SANDBOX_TEST(crash_that_keeps_all_loses_nothing),
 		cmocka_unit_test(full_scratch_leaves_the_file_as_it_was),
-		IN_SANDBOX(real_error_of_the_store_is_told_and_the_retry_works),
+		SANDBOX_TEST(
+			real_error_of_the_store_is_told_and_the_retry_works),
 		cmocka_unit_test(full_store_is_told_and_the_retry_works),
-		IN_SANDBOX(link_to_a_file_without_names_in_the_store_is_lost),
-		IN_SANDBOX(direct_overwrite_is_durable_and_an_append_is_not),
-		IN_SANDBOX(small_direct_appends_survive_the_commit_after_them),
-		IN_SANDBOX(direct_write_does_not_overtake_the_journal),
-		IN_SANDBOX(
+		SANDBOX_TEST(link_to_a_file_without_names_in_the_store_is_lost),
+		SANDBOX_TEST(direct_overwrite_is_durable_and_an_append_is_not),
+		SANDBOX_TEST(
+			small_direct_appends_survive_the_commit_after_them),
+		SANDBOX_TEST(direct_write_does_not_overtake_the_journal),
+		SANDBOX_TEST(
 			kernel_may_forget_a_file_with_a_name_of_a_dropped_one),
-		IN_SANDBOX(open_file_without_a_name_goes_on_working),
-		IN_SANDBOX(xattrs_of_an_unnamed_file_come_with_its_first_name),
-		IN_SANDBOX(close_forgets_what_was_not_committed),
+		SANDBOX_TEST(open_file_without_a_name_goes_on_working),
+		SANDBOX_TEST(
+			xattrs_of_an_unnamed_file_come_with_its_first_name),
+		SANDBOX_TEST(close_forgets_what_was_not_committed),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

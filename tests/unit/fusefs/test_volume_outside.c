@@ -25,21 +25,6 @@
 
 #define PATH_BYTES (SANDBOX_PATH_BYTES + 32)
 
-static int set_up(void **state)
-{
-	static struct sandbox sandbox;
-
-	sandbox_open(&sandbox, 0);
-	*state = &sandbox;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	sandbox_close(*state);
-	return 0;
-}
-
 /* Where a file of the store is, for somebody else. */
 static const char *outside(const struct sandbox *sandbox, const char *name,
 			   char path[PATH_BYTES])
@@ -160,18 +145,15 @@ static void size_beyond_the_limit_of_the_process_waits(void **state)
 	sandbox_expect_stored(sandbox, "a[100000:x*10 0*99990]");
 }
 
-#define IN_SANDBOX(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_SANDBOX(directory_that_was_removed_can_be_given_back),
-		IN_SANDBOX(directory_that_was_moved_away_and_back_is_found),
-		IN_SANDBOX(name_that_somebody_else_took_is_waited_for),
-		IN_SANDBOX(
+		SANDBOX_TEST(directory_that_was_removed_can_be_given_back),
+		SANDBOX_TEST(directory_that_was_moved_away_and_back_is_found),
+		SANDBOX_TEST(name_that_somebody_else_took_is_waited_for),
+		SANDBOX_TEST(
 			data_of_a_file_that_was_removed_is_not_called_stored),
-		IN_SANDBOX(size_beyond_the_limit_of_the_process_waits),
+		SANDBOX_TEST(size_beyond_the_limit_of_the_process_waits),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
