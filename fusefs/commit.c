@@ -25,14 +25,6 @@
 #include "fusefs/volume.h"
 #include "fusefs/writeback.h"
 
-/* Records stored per hold of the volume's lock: others get in between. */
-#define BATCH 64
-
-#define PAGE INT64_C(4096)
-
-/* Attempts at data that new records keep overtaking. */
-#define OVERTAKEN_MAX 1000
-
 /* A commit on its way. */
 struct commit {
 	struct volume *volume;
@@ -109,7 +101,7 @@ static int commit_names(struct commit *commit)
 	int r = 1;
 	while (r > 0) {
 		pthread_mutex_lock(&volume->lock);
-		for (int i = 0; i < BATCH && r > 0; i++)
+		for (int i = 0; i < STEP_BATCH && r > 0; i++)
 			r = step_locked(commit);
 		pthread_mutex_unlock(&volume->lock);
 	}
@@ -124,7 +116,8 @@ static int own_data(struct commit *commit, struct inode *inode,
 		    const struct commit_range *range, bool stored_only)
 {
 	int r = WRITEBACK_WAITS;
-	for (int i = 0; i < OVERTAKEN_MAX && r == WRITEBACK_WAITS; i++) {
+	for (int i = 0; i < WRITEBACK_OVERTAKEN_MAX && r == WRITEBACK_WAITS;
+	     i++) {
 		const struct writeback writeback = {
 			.volume = commit->volume,
 			.mode = commit->mode,
@@ -172,8 +165,9 @@ static int commit_ordered(struct commit *commit)
 	while (r == 0 && (inode = next_ordered(volume)) != NULL) {
 		slimlock_write(&inode->lock);
 		const struct commit_range range = {
-			inode->written->ordered_from / PAGE * PAGE,
-			(inode->written->ordered_to + PAGE - 1) / PAGE * PAGE,
+			inode->written->ordered_from / DATA_PAGE * DATA_PAGE,
+			(inode->written->ordered_to + DATA_PAGE - 1) /
+				DATA_PAGE * DATA_PAGE,
 		};
 		inode->written->ordered_to = 0;
 		slimlock_unlock(&inode->lock);
@@ -288,8 +282,8 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 {
 	struct commit_range pages = everything;
 	if (range != NULL) {
-		pages.from = range->from / PAGE * PAGE;
-		pages.to = (range->to + PAGE - 1) / PAGE * PAGE;
+		pages.from = range->from / DATA_PAGE * DATA_PAGE;
+		pages.to = (range->to + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE;
 	}
 	struct commit commit;
 	begin(volume, &commit);

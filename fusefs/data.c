@@ -18,8 +18,6 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
-#define PAGE INT64_C(4096)
-
 /* Of extents whose record has no number yet, beside UINT64_MAX. */
 #define SHOWN_SEQ (UINT64_MAX - 1)
 
@@ -307,7 +305,8 @@ static int grow_in_block(struct volume *volume, struct inode *inode,
 			 struct record **ret_record)
 {
 	int64_t block = profile_block_bytes(volume->profile);
-	int64_t edge = (inode->size_bytes + PAGE - 1) / PAGE * PAGE;
+	int64_t edge =
+		(inode->size_bytes + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE;
 	if (end > edge)
 		end = edge;
 	*ret_record = NULL;

@@ -18,6 +18,9 @@ struct volume;
 /* As ext4 with blocks of 4 KiB has it; also keeps sums of offsets in range. */
 #define DATA_SIZE_MAX ((INT64_C(16) << 40) - 4096)
 
+/* What the kernel's page cache is made of, bytes. */
+#define DATA_PAGE INT64_C(4096)
+
 /* Stands for "to the end" in ranges. */
 #define DATA_END INT64_MAX
 

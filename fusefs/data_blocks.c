@@ -14,8 +14,6 @@
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
 
-#define PAGE 4096
-
 enum answer {
 	NO,
 	YES,
@@ -83,7 +81,8 @@ static int store_has_block(struct volume *volume, struct inode *inode, int fd,
 		return 0;
 	if (block < known || (written != NULL && block == written->tail_block))
 		return 1;
-	if (fd < 0 || (known > 0 && block / PAGE == (known - 1) / PAGE))
+	if (fd < 0 ||
+	    (known > 0 && block / DATA_PAGE == (known - 1) / DATA_PAGE))
 		return 0;
 	int64_t data = store_seek(fd, block, false);
 	if (data < 0)

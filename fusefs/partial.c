@@ -18,12 +18,6 @@
 #include "fusefs/volume.h"
 #include "fusefs/writeback.h"
 
-/* Records stored per hold of the volume's lock: others get in between. */
-#define BATCH 64
-
-/* Attempts at data that new records keep overtaking. */
-#define OVERTAKEN_MAX 1000
-
 /* The records that a commit of a directory takes. */
 struct chosen {
 	const struct partial *partial;
@@ -182,7 +176,7 @@ static int apply_chosen(struct partial *partial, struct chosen *chosen)
 				       &partial->refused);
 		if (r < 0)
 			break;
-		if (i % BATCH == BATCH - 1) {
+		if (i % STEP_BATCH == STEP_BATCH - 1) {
 			pthread_mutex_unlock(&volume->lock);
 			pthread_mutex_lock(&volume->lock);
 		}
@@ -316,7 +310,8 @@ static int sync_own_data(struct partial *partial, struct inode *inode,
 		.times_follow = !datasync,
 	};
 	int r = WRITEBACK_WAITS;
-	for (int i = 0; i < OVERTAKEN_MAX && r == WRITEBACK_WAITS; i++) {
+	for (int i = 0; i < WRITEBACK_OVERTAKEN_MAX && r == WRITEBACK_WAITS;
+	     i++) {
 		bool limbo = inode->limbo != NULL &&
 			     partial->mode == MODE_ALLOW_WRITES;
 		r = limbo ? pay_data(partial, inode, range)

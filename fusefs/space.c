@@ -23,7 +23,6 @@
 #include "fusefs/volume.h"
 
 #define COPY_BYTES (1 << 20)
-#define PAGE INT64_C(4096)
 
 #define MODE_MOVES (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
 #define MODE_ZEROES (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
@@ -73,8 +72,8 @@ static int check_move(const struct request *request)
 static struct commit_range pages_of(const struct request *request)
 {
 	return (struct commit_range){
-		request->offset / PAGE * PAGE,
-		(request->end + PAGE - 1) / PAGE * PAGE,
+		request->offset / DATA_PAGE * DATA_PAGE,
+		(request->end + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE,
 	};
 }
 
@@ -203,7 +202,7 @@ static bool clip_hole(struct request *request)
 	int64_t size = request->inode->size_bytes;
 	if (!(request->mode & FALLOC_FL_PUNCH_HOLE) || request->end <= size)
 		return true;
-	request->end = size - size % PAGE + PAGE;
+	request->end = size - size % DATA_PAGE + DATA_PAGE;
 	return request->offset < size;
 }
 

@@ -12,6 +12,9 @@
 struct record;
 struct volume;
 
+/* Records stored per hold of the volume's lock: others get in between. */
+#define STEP_BATCH 64
+
 /* Called with commit_lock and the volume's lock, which is let go while data is
  * written. 0: done; ret_refused is set to an error of the store that will never
  * go away, if that is why the record was dropped. Or an error whose cause can go

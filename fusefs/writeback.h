@@ -29,6 +29,8 @@ struct writeback {
 /* Records of the file that change its content are still in the journal: written
  * now, the data would be changed by them later. */
 #define WRITEBACK_WAITS 1
+/* Attempts at data that new records keep overtaking. */
+#define WRITEBACK_OVERTAKEN_MAX 1000
 
 /* 0, WRITEBACK_WAITS (nothing was done), EIO where writes are to fail, or the
  * store's real error: then the data is still dirty. */
