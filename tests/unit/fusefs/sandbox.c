@@ -118,10 +118,13 @@ bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib)
 	*sandbox = (struct sandbox){.profile = usual_profile()};
 	make_directories(sandbox, temporary());
 	snprintf(options, sizeof(options), "mode=0755,size=%uk", size_kib);
-	/* In a world of our own, so that it goes with the process. */
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", sandbox->store, "tmpfs", 0, options) < 0) {
+	/* In a world of our own, so that it goes with the process. The root of
+	 * a chroot may be no mount, which cannot be made private: then others
+	 * see it until it is closed. */
+	bool alone = unshare(CLONE_NEWNS) == 0;
+	if (alone)
+		(void)mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL);
+	if (!alone || mount("tmpfs", sandbox->store, "tmpfs", 0, options) < 0) {
 		sandbox_close(sandbox);
 		return false;
 	}
