@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The term engine: what a point does when it is hit, as gofail writes it,
+ *
+ *	3*off->1*return(ENOSPC)->50%sleep(10ms)
+ *
+ * `terms_parse` makes an immutable program of such a string, with a place for
+ * its counters; `terms_decide` says which term, if any, a hit runs. The engine
+ * only decides. The host performs the action, so that no lock of the engine is
+ * ever held while somebody sleeps: the failpoint library and the file system's
+ * fault rules are two hosts. docs/failpoints.md has the grammar and the rules.
+ *
+ * A chain runs the first term whose modifiers all allow it, and stops there.
+ * Modifiers are tried from the left, stop at the first refusal, and what those
+ * before it spent stays spent.
+ *
+ * Threads: parsing is reentrant. terms_decide() may be called by any number of
+ * threads at once and from a signal handler: it takes no lock, allocates
+ * nothing, and `N*` lets exactly N hits pass whatever their number. The n-th hit
+ * tosses the same in every run with the same seed, whatever other programs do.
+ */
+#ifndef FLAKEY_FAILPOINTS_TERMS_H
+#define FLAKEY_FAILPOINTS_TERMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct errmsg;
+struct text;
+
+/* A longer string is refused. */
+#define TERMS_LENGTH_MAX ((size_t)64 << 10)
+/* More terms in a chain, modifiers of a term, or arguments of an action are
+ * refused. */
+#define TERMS_COUNT_MAX 4096
+#define TERMS_MODIFIERS_MAX 16
+#define TERMS_ARGS_MAX 8
+
+/* What an argument is. As bits, for terms_param.kinds. */
+enum terms_kind {
+	TERMS_NONE = 0,
+	TERMS_INT = 1 << 0,    /* 12, -1, 0x10 */
+	TERMS_STRING = 1 << 1, /* "quoted" or `raw`: no NUL inside */
+	TERMS_BOOL = 1 << 2,   /* true, false */
+	TERMS_ERRNO = 1 << 3,  /* EIO */
+	TERMS_DURATION =
+		1 << 4,		/* 10ms; a string is one where only this fits */
+	TERMS_PERCENT = 1 << 5, /* 50% */
+	TERMS_WORD = 1 << 6,	/* one of terms_param.words */
+};
+
+struct terms_value {
+	enum terms_kind kind;
+	/* The number, 0 or 1, the errno (positive), nanoseconds, or parts of a
+	 * billion, by kind; for a word its index in terms_param.words. */
+	int64_t number;
+	/* TERMS_STRING, TERMS_WORD: ends with a NUL, owned by the program. For
+	 * the others NULL. */
+	const char *text;
+	size_t length_bytes;
+};
+
+/* One argument that an action takes, in its place or as NAME=VALUE. */
+struct terms_param {
+	const char *name;
+	unsigned int kinds; /* of enum terms_kind, or-ed */
+	bool required;
+	/* For TERMS_INT and TERMS_DURATION: the smallest and largest allowed,
+	 * both 0 for no limit. */
+	int64_t least;
+	int64_t most;
+	const char *const *words; /* for TERMS_WORD; ends with NULL */
+};
+
+/* An action. The engine's own are below; a host adds some by a language. All
+ * of it is borrowed for as long as programs of it live. */
+struct terms_action {
+	const char *name;
+	int id; /* the host's, from TERMS_HOST on */
+	const struct terms_param *params;
+	size_t param_count;
+};
+
+/* The engine's own actions, which every host has. */
+enum terms_id {
+	TERMS_OFF,
+	TERMS_RETURN, /* 0 or 1 value of any kind but percent and word */
+	TERMS_SLEEP,  /* ms as an int, or a duration: required */
+	TERMS_PANIC,  /* 0 or 1 value */
+	TERMS_BREAK,
+	TERMS_PRINT, /* 0 or 1 value */
+	TERMS_PAUSE,
+	TERMS_YIELD,
+	TERMS_DELAY, /* as sleep, without giving up the processor: required */
+	TERMS_EXIT,  /* 0 or 1 int of 0..255: the status, 1 if not given */
+	TERMS_KILL,  /* SIGKILL to the own process */
+	TERMS_HOST,
+};
+
+struct terms_language {
+	const struct terms_action *actions;
+	size_t action_count;
+};
+
+struct terms;
+
+/* What a hit is to run. Borrowed from the program. */
+struct terms_decision {
+	int id; /* enum terms_id, or the host's */
+	const struct terms_action *action;
+	/* One for each of action->params, in their order; kind TERMS_NONE where
+	 * it was not given. */
+	const struct terms_value *args;
+	size_t term;  /* index in the chain */
+	uint64_t hit; /* the number of this hit, from 1 */
+};
+
+struct terms_counts {
+	uint64_t hits;	/* calls of terms_decide() */
+	uint64_t fired; /* of which some term was run, `off` included */
+};
+
+/*
+ * Parses length_bytes of source, which need not end with a NUL. language: the
+ * host's further actions, or NULL. seed: of the tosses, mix the point's name
+ * into it. Returns 0 and a program that the caller frees; -EINVAL and in
+ * reterr_why "offset N: what was wrong; what was expected" (N counts bytes of
+ * source from 0); or -ENOMEM. Takes time and memory linear in length_bytes.
+ */
+int terms_parse(const char *source, size_t length_bytes,
+		const struct terms_language *language, uint64_t seed,
+		struct terms **ret_terms, struct errmsg *reterr_why);
+
+/* terms may be NULL. Nobody may be deciding. */
+void terms_free(struct terms *terms);
+
+/* Counts a hit. Returns true and the term to run, or false: none allows it. */
+bool terms_decide(struct terms *terms, struct terms_decision *ret_decision);
+
+struct terms_counts terms_counts(const struct terms *terms);
+
+/* The string it was parsed from, with a NUL. Lives as long as the program. */
+const char *terms_source(const struct terms *terms);
+
+/* Appends the normal form: parsing that gives the same program again. */
+void terms_print(const struct terms *terms, struct text *text);
+/* Appends a value as the normal form writes it. */
+void terms_print_value(const struct terms_value *value, struct text *text);
+
+#endif
