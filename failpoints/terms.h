@@ -44,9 +44,9 @@ enum terms_kind {
 	TERMS_STRING = 1 << 1, /* "quoted" or `raw`: no NUL inside */
 	TERMS_BOOL = 1 << 2,   /* true, false */
 	TERMS_ERRNO = 1 << 3,  /* EIO */
-	TERMS_DURATION =
-		1 << 4,		/* 10ms; a string is one where only this fits */
-	TERMS_PERCENT = 1 << 5, /* 50% */
+	/* 10ms, 1h15m30.918s; where no TERMS_STRING is taken, "10ms" too. */
+	TERMS_DURATION = 1 << 4,
+	TERMS_PERCENT = 1 << 5, /* 50%, 0.5%, at most 100% */
 	TERMS_WORD = 1 << 6,	/* one of terms_param.words */
 };
 
@@ -55,8 +55,8 @@ struct terms_value {
 	/* The number, 0 or 1, the errno (positive), nanoseconds, or parts of a
 	 * billion, by kind; for a word its index in terms_param.words. */
 	int64_t number;
-	/* TERMS_STRING, TERMS_WORD: ends with a NUL, owned by the program. For
-	 * the others NULL. */
+	/* TERMS_STRING, TERMS_WORD, and a duration that was written as a string:
+	 * ends with a NUL, owned by the program. For the others NULL. */
 	const char *text;
 	size_t length_bytes;
 };
@@ -66,34 +66,36 @@ struct terms_param {
 	const char *name;
 	unsigned int kinds; /* of enum terms_kind, or-ed */
 	bool required;
-	/* For TERMS_INT and TERMS_DURATION: the smallest and largest allowed,
-	 * both 0 for no limit. */
+	/* For TERMS_INT: the smallest and largest allowed, both 0 for no limit.
+	 * Durations are never negative, percents are 0 to 100. */
 	int64_t least;
 	int64_t most;
 	const char *const *words; /* for TERMS_WORD; ends with NULL */
 };
 
 /* An action. The engine's own are below; a host adds some by a language. All
- * of it is borrowed for as long as programs of it live. */
+ * of it is borrowed for as long as programs of it live. Names, of parameters and
+ * words too, are letters, digits, '_' and inner '-', and begin with a letter. */
 struct terms_action {
 	const char *name;
 	int id; /* the host's, from TERMS_HOST on */
 	const struct terms_param *params;
-	size_t param_count;
+	size_t param_count; /* at most TERMS_ARGS_MAX */
 };
 
-/* The engine's own actions, which every host has. */
+/* The engine's own actions, which every host has. "A value" is optional, one,
+ * and of any kind but percent and word. */
 enum terms_id {
-	TERMS_OFF,
-	TERMS_RETURN, /* 0 or 1 value of any kind but percent and word */
-	TERMS_SLEEP,  /* ms as an int, or a duration: required */
-	TERMS_PANIC,  /* 0 or 1 value */
-	TERMS_BREAK,
-	TERMS_PRINT, /* 0 or 1 value */
+	TERMS_OFF,    /* a value, without meaning */
+	TERMS_RETURN, /* a value */
+	TERMS_SLEEP,  /* required: a duration, or an int of milliseconds */
+	TERMS_PANIC,  /* a value */
+	TERMS_BREAK,  /* a value, without meaning */
+	TERMS_PRINT,  /* a value */
 	TERMS_PAUSE,
 	TERMS_YIELD,
-	TERMS_DELAY, /* as sleep, without giving up the processor: required */
-	TERMS_EXIT,  /* 0 or 1 int of 0..255: the status, 1 if not given */
+	TERMS_DELAY, /* as sleep, without giving up the processor */
+	TERMS_EXIT,  /* an int of 0..255, optional: the status */
 	TERMS_KILL,  /* SIGKILL to the own process */
 	TERMS_HOST,
 };
@@ -103,17 +105,35 @@ struct terms_language {
 	size_t action_count;
 };
 
+/* "50%" or "3*". */
+struct terms_modifier {
+	bool percent;
+	/* Parts of a billion, at most that; or how many hits may pass, at most
+	 * INT64_MAX. What is finer than a billionth is rounded, but never to 0%
+	 * or 100%. */
+	uint64_t number;
+};
+
+/* A term of a program, as it was parsed. */
+struct terms_term {
+	const struct terms_action *action;
+	/* One for each of action->params, in their order; kind TERMS_NONE where
+	 * it was not given. */
+	const struct terms_value *args;
+	const struct terms_modifier *modifiers; /* in their order */
+	size_t modifier_count;
+	size_t offset; /* of the action's name in the source */
+};
+
 struct terms;
 
 /* What a hit is to run. Borrowed from the program. */
 struct terms_decision {
 	int id; /* enum terms_id, or the host's */
 	const struct terms_action *action;
-	/* One for each of action->params, in their order; kind TERMS_NONE where
-	 * it was not given. */
-	const struct terms_value *args;
-	size_t term;  /* index in the chain */
-	uint64_t hit; /* the number of this hit, from 1 */
+	const struct terms_value *args; /* as in terms_term */
+	size_t term;			/* index in the chain */
+	uint64_t hit;			/* the number of this hit, from 1 */
 };
 
 struct terms_counts {
@@ -121,10 +141,13 @@ struct terms_counts {
 	uint64_t fired; /* of which some term was run, `off` included */
 };
 
+/* The seed of one point among many: of a process's seed and the point's name. */
+uint64_t terms_seed(uint64_t seed, const char *name);
+
 /*
  * Parses length_bytes of source, which need not end with a NUL. language: the
- * host's further actions, or NULL. seed: of the tosses, mix the point's name
- * into it. Returns 0 and a program that the caller frees; -EINVAL and in
+ * host's further actions, or NULL. seed: of the tosses, see terms_seed().
+ * Returns 0 and a program that the caller frees; -EINVAL and in
  * reterr_why "offset N: what was wrong; what was expected" (N counts bytes of
  * source from 0); or -ENOMEM. Takes time and memory linear in length_bytes.
  */
@@ -139,6 +162,17 @@ void terms_free(struct terms *terms);
 bool terms_decide(struct terms *terms, struct terms_decision *ret_decision);
 
 struct terms_counts terms_counts(const struct terms *terms);
+
+/*
+ * 64 random bits of a hit, the same in every run with the same seed: for choices
+ * that an action leaves to chance, such as which bit to flip. stream tells apart
+ * several choices of one hit. Safe as terms_decide() is.
+ */
+uint64_t terms_random(const struct terms *terms, uint64_t hit, uint32_t stream);
+
+/* The terms of the chain, from index 0; NULL behind the last. With it a host can
+ * refuse what makes no sense at a point, by offset. */
+const struct terms_term *terms_at(const struct terms *terms, size_t index);
 
 /* The string it was parsed from, with a NUL. Lives as long as the program. */
 const char *terms_source(const struct terms *terms);
