@@ -18,6 +18,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/limbo.h"
 #include "fusefs/profile.h"
+#include "fusefs/stillborn.h"
 #include "fusefs/store.h"
 #include "fusefs/surface.h"
 #include "fusefs/volume.h"
@@ -406,19 +407,6 @@ static int record_link(struct volume *volume, struct inode *inode,
 	return 0;
 }
 
-static void cancel_records(struct volume *volume, struct inode *inode)
-{
-	inode_pin(inode);
-	slimlock_write(&inode->lock);
-	while (!list_empty(&inode->records)) {
-		struct record *record = list_entry(inode->records.next,
-						   struct record, inode_link);
-		journal_settle_locked(volume, record);
-	}
-	slimlock_unlock(&inode->lock);
-	inode_unpin_locked(volume, inode);
-}
-
 static int link_locked(struct volume *volume, struct inode *inode,
 		       struct inode *directory, const char *name)
 {
@@ -464,7 +452,8 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	}
 	slimlock_unlock(&inode->lock);
 	if (r < 0 && unnamed)
-		cancel_records(volume, inode); /* those that it got so far */
+		stillborn_cancel_locked(volume,
+					inode); /* those that it got so far */
 	if (r < 0)
 		dentry_set_live_locked(dentry, dentry->durable);
 	else
@@ -483,33 +472,6 @@ int names_link(struct volume *volume, struct inode *inode,
 	int r = link_locked(volume, inode, directory, name);
 	pthread_mutex_unlock(&volume->lock);
 	return r;
-}
-
-/* A file that came and went between two commits: its records undo each other,
- * and the store need never hear of it. Not if any of them did more than take a
- * free name and give it back. */
-static bool is_stillborn(struct volume *volume, struct inode *inode)
-{
-	if (inode->in_store || inode->nlink > 0 || inode->dead ||
-	    !list_empty(&inode->durable))
-		return false;
-	if (inode->directory != NULL && inode->directory->records > 0)
-		return false;
-	uint32_t count = 0;
-	bool simple = true;
-	pthread_mutex_lock(&volume->journal.lock);
-	list_for_each(node, following, &inode->records) {
-		struct record *record =
-			list_entry(node, struct record, inode_link);
-		count++;
-		if (record->replaced != NULL ||
-		    record->kind == RECORD_EXCHANGE || record->selected)
-			simple = false;
-	}
-	pthread_mutex_unlock(&volume->journal.lock);
-	/* Any other pin is a record of another file that counts on this one,
-	 * or one that was dropped. */
-	return simple && count > 0 && inode->pins == count;
 }
 
 static int unlink_locked(struct volume *volume, struct inode *directory,
@@ -542,8 +504,8 @@ static int unlink_locked(struct volume *volume, struct inode *directory,
 	touch(volume, directory, INODE_CHANGE_CONTENT);
 	if (directory_wanted)
 		count_child(directory, -1);
-	if (is_stillborn(volume, inode))
-		cancel_records(volume, inode);
+	if (stillborn_is_locked(volume, inode))
+		stillborn_cancel_locked(volume, inode);
 	return 0;
 }
 
