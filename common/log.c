@@ -11,19 +11,30 @@
 #include "common/errmsg.h"
 
 static struct {
+	const char *name;
 	enum log_level level;
 	bool syslog;
-} log_state = {.level = LOG_LEVEL_INFO};
+} log_state = {.name = "flakey", .level = LOG_LEVEL_INFO};
 
 static const struct {
-	const char *prefix;
+	const char *prefix; /* behind the name */
 	int priority;
 } log_levels[] = {
-	[LOG_LEVEL_ERROR] = {"flakey: ", LOG_ERR},
-	[LOG_LEVEL_WARNING] = {"flakey: warning: ", LOG_WARNING},
-	[LOG_LEVEL_INFO] = {"flakey: ", LOG_INFO},
-	[LOG_LEVEL_DEBUG] = {"flakey: debug: ", LOG_DEBUG},
+	[LOG_LEVEL_ERROR] = {": ", LOG_ERR},
+	[LOG_LEVEL_WARNING] = {": warning: ", LOG_WARNING},
+	[LOG_LEVEL_INFO] = {": ", LOG_INFO},
+	[LOG_LEVEL_DEBUG] = {": debug: ", LOG_DEBUG},
 };
+
+void log_set_name(const char *name)
+{
+	log_state.name = name;
+}
+
+const char *log_name(void)
+{
+	return log_state.name;
+}
 
 void log_set_level(enum log_level level)
 {
@@ -46,7 +57,8 @@ static void emit(enum log_level level, const char *text)
 	if (log_state.syslog)
 		syslog(log_levels[level].priority, "%s", line.text);
 	else
-		(void)fprintf(stderr, "%s%s\n", log_levels[level].prefix,
+		(void)fprintf(stderr, "%s%s%s\n", log_state.name,
+			      log_levels[level].prefix,
 			      line.text); /* where would we report it? */
 }
 

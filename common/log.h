@@ -4,7 +4,8 @@
  * full stop, values quoted. To stderr until log_to_syslog(), which a daemon
  * calls when it leaves its terminal.
  *
- * Thread-safe; log_to_syslog() and log_set_level() are for the start of main().
+ * Thread-safe; log_set_name(), log_set_level() and log_to_syslog() are for the
+ * start of main().
  */
 #ifndef FLAKEY_COMMON_LOG_H
 #define FLAKEY_COMMON_LOG_H
@@ -15,6 +16,11 @@ enum log_level {
 	LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG,
 };
+
+/* The program that speaks, "flakey" at first. name must live as long as the
+ * process. */
+void log_set_name(const char *name);
+const char *log_name(void);
 
 /* Messages above level are dropped; LOG_LEVEL_INFO at first. */
 void log_set_level(enum log_level level);

@@ -66,8 +66,8 @@ static void help(const struct cmd *cmd)
 {
 	size_t count = count_options(cmd) + SHARED_COUNT;
 
-	printf("Usage: flakey %s [OPTION...] %s\n\n%s\nOptions:\n", cmd->name,
-	       cmd->operands, cmd->details);
+	printf("Usage: %s %s [OPTION...] %s\n\n%s\nOptions:\n", log_name(),
+	       cmd->name, cmd->operands, cmd->details);
 	for (size_t i = 0; i < count; i++)
 		help_option(option_at(cmd, i));
 }
@@ -89,7 +89,7 @@ int cmd_usage(const struct cmd *cmd, const char *format, ...)
 	if (vsnprintf(sentence, sizeof(sentence), format, args) < 0)
 		sentence[0] = '\0';
 	va_end(args);
-	log_error("%s (see 'flakey %s --help')", sentence, cmd->name);
+	log_error("%s (see '%s %s --help')", sentence, log_name(), cmd->name);
 	return CMD_USAGE;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each verb of the command is: a row of the table in main.c, with its
+ * What each verb of a command is: a row of the table in its main.c, with its
  * options, its help, and the function that does it. The options --help, --json
  * and --long-options are every verb's, and no verb lists them.
  */
@@ -68,7 +68,7 @@ int cmd_main(const struct cmd *cmd, int argc, char **argv);
 bool cmd_has(const struct cmd_args *args, const char *option);
 const char *cmd_value(const struct cmd_args *args, const char *option);
 
-/* Prints "flakey: SENTENCE" and how to get help. Returns CMD_USAGE. */
+/* Prints "PROGRAM: SENTENCE" and how to get help. Returns CMD_USAGE. */
 __attribute__((format(printf, 2, 3))) int cmd_usage(const struct cmd *cmd,
 						    const char *format, ...);
 

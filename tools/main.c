@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command `flakey`: finds the verb. It is also the helper that mount(8)
+ * The command `flakey`: its verbs. It is also the helper that mount(8)
  * calls for the type fuse.flakey, either as `mount.fuse.flakey` or, through
  * mount.fuse3(8), as `flakey SOURCE MOUNTPOINT -o OPTIONS`.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,8 +11,8 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "common/nearest.h"
 #include "tools/cmd.h"
+#include "tools/program.h"
 
 /* Sorted by name. */
 static const struct cmd *const verbs[] = {
@@ -23,43 +22,14 @@ static const struct cmd *const verbs[] = {
 	&cmd_unsynced,
 };
 
-#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
-
-static const struct cmd *find(const char *name)
-{
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		if (strcmp(verbs[i]->name, name) == 0)
-			return verbs[i];
-	return NULL;
-}
-
-static void help(void)
-{
-	printf("Usage: flakey VERB [OPTION...] [OPERAND...]\n\n"
-	       "Turns a directory into a disk that can lose power.\n\n"
-	       "Verbs ('flakey VERB --help' says more):\n");
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		printf("  %-14s%s\n", verbs[i]->name, verbs[i]->summary);
-	printf("\nOptions:\n"
-	       "  -h, --help          show this and exit\n"
-	       "      --long-options  list verbs and options, one a line, and "
-	       "exit\n"
-	       "  -V, --version       show the version and exit\n\n"
-	       "Exit status: 0 done, 1 refused or failed, 2 wrong usage; that "
-	       "of 'run' is the\ncommand's own.\n");
-}
-
-static void long_options(void)
-{
-	printf("--help\n--long-options\n--version\n");
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		printf("%s\n", verbs[i]->name);
-}
-
-static bool is(const char *word, const char *letter, const char *name)
-{
-	return strcmp(word, letter) == 0 || strcmp(word, name) == 0;
-}
+static const struct program flakey = {
+	.name = "flakey",
+	.summary = "Turns a directory into a disk that can lose power.",
+	.verbs = verbs,
+	.verb_count = sizeof(verbs) / sizeof(verbs[0]),
+	.statuses = "Exit status: 0 done, 1 refused or failed, 2 wrong usage; "
+		    "that of 'run' is the\ncommand's own.\n",
+};
 
 static bool is_directory(const char *path)
 {
@@ -98,56 +68,15 @@ static int mount_helper(int argc, char **argv)
 	return cmd_main(&cmd_mount, count, words);
 }
 
-static int unknown(const char *word)
-{
-	char hint[NEAREST_HINT_MAX];
-	struct nearest nearest;
-
-	nearest_init(&nearest, word);
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		nearest_offer(&nearest, verbs[i]->name);
-	nearest_offer(&nearest, "--help");
-	nearest_offer(&nearest, "--version");
-	log_error("unknown %s '%.80s'%s (see 'flakey --help')",
-		  word[0] == '-' ? "option" : "verb", word,
-		  nearest_hint(&nearest, hint));
-	return CMD_USAGE;
-}
-
-/* What was printed has to have arrived. */
-static int finish(int status)
-{
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		log_error("cannot print the answer");
-		return status == CMD_DONE ? CMD_FAILED : status;
-	}
-	return status;
-}
-
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
-	const struct cmd *cmd;
 
 	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	if (strncmp(name, "mount.", 6) == 0)
-		return finish(mount_helper(argc, argv));
-	if (argc < 2) {
-		log_error("a verb is missing (see 'flakey --help')");
-		return CMD_USAGE;
-	}
-	cmd = find(argv[1]);
-	if (cmd)
-		return finish(cmd_main(cmd, argc - 1, argv + 1));
-	if (is(argv[1], "-h", "--help"))
-		help();
-	else if (is(argv[1], "-V", "--version"))
-		printf("flakey %s\n", FLAKEY_VERSION);
-	else if (strcmp(argv[1], "--long-options") == 0)
-		long_options();
-	else if (argc > 2 && argv[1][0] != '-' && is_directory(argv[1]))
-		return finish(cmd_main(&cmd_mount, argc, argv));
-	else
-		return unknown(argv[1]);
-	return finish(CMD_DONE);
+		return program_finish(mount_helper(argc, argv));
+	if (argc > 2 && argv[1][0] != '-' && !program_find(&flakey, argv[1]) &&
+	    is_directory(argv[1]))
+		return program_finish(cmd_main(&cmd_mount, argc, argv));
+	return program_main(&flakey, argc, argv);
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A command with verbs: `PROGRAM VERB [OPTION...] [OPERAND...]`. Finds the verb
+ * and does it; --help, --long-options and --version are every program's.
+ */
+#ifndef FLAKEY_TOOLS_PROGRAM_H
+#define FLAKEY_TOOLS_PROGRAM_H
+
+#include <stddef.h>
+
+struct cmd;
+
+struct program {
+	const char *name;
+	const char *summary;		/* one line for --help */
+	const struct cmd *const *verbs; /* sorted by name */
+	size_t verb_count;
+	const char *statuses; /* for --help, ends with a newline */
+};
+
+/* NULL: there is no such verb. */
+const struct cmd *program_find(const struct program *program, const char *name);
+
+/* Returns the exit status. */
+int program_main(const struct program *program, int argc, char **argv);
+
+/* What was printed has to have arrived: the status that main() returns. */
+int program_finish(int status);
+
+#endif
