@@ -87,9 +87,8 @@ void text_printf(struct text *text, const char *format, ...)
 	text->length_bytes += (size_t)length;
 }
 
-/* Bytes of the well-formed UTF-8 character at s (Unicode 15, table 3-7), or 0.
- * Reads no byte behind a NUL: each is looked at only if the one before fits. */
-static size_t utf8_length(const unsigned char *s)
+/* Unicode 15, table 3-7. Each byte is looked at only if the one before fits. */
+size_t text_utf8_length(const unsigned char *s)
 {
 	unsigned char low = 0x80;
 	unsigned char high = 0xbf;
@@ -122,7 +121,7 @@ void text_json_string(struct text *text, const char *string)
 
 	text_append(text, "\"", 1);
 	while (*s) {
-		size_t length = utf8_length(s);
+		size_t length = text_utf8_length(s);
 
 		if (length == 0) {
 			text_append(text, "\xef\xbf\xbd", 3);

@@ -28,6 +28,9 @@ __attribute__((format(printf, 2, 3))) void text_printf(struct text *text,
 						       const char *format, ...);
 /* A JSON string with its quotes. */
 void text_json_string(struct text *text, const char *string);
+/* Bytes of the well-formed UTF-8 character at s, or 0. Reads nothing behind a
+ * NUL. */
+size_t text_utf8_length(const unsigned char *s);
 /* 0 or -ENOMEM. */
 int text_result(const struct text *text);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of Linux's error numbers: EIO, ENOSPC, ... The second names that some
- * of them have (EWOULDBLOCK, EDEADLOCK, ENOTSUP) are found, too.
+ * The names of Linux's error numbers: EIO, ENOSPC, ... The second names that
+ * some of them have (EWOULDBLOCK, EDEADLOCK, ENOTSUP) are found, too.
  */
 #ifndef FLAKEY_FAILPOINTS_ERRNOS_H
 #define FLAKEY_FAILPOINTS_ERRNOS_H

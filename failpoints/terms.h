@@ -16,8 +16,9 @@
  *
  * Threads: parsing is reentrant. terms_decide() may be called by any number of
  * threads at once and from a signal handler: it takes no lock, allocates
- * nothing, and `N*` lets exactly N hits pass whatever their number. The n-th hit
- * tosses the same in every run with the same seed, whatever other programs do.
+ * nothing, and `N*` lets exactly N hits pass whatever their number. The n-th
+ * hit tosses the same in every run with the same seed, whatever other programs
+ * do.
  */
 #ifndef FLAKEY_FAILPOINTS_TERMS_H
 #define FLAKEY_FAILPOINTS_TERMS_H
@@ -55,8 +56,8 @@ struct terms_value {
 	/* The number, 0 or 1, the errno (positive), nanoseconds, or parts of a
 	 * billion, by kind; for a word its index in terms_param.words. */
 	int64_t number;
-	/* TERMS_STRING, TERMS_WORD, and a duration that was written as a string:
-	 * ends with a NUL, owned by the program. For the others NULL. */
+	/* TERMS_STRING, TERMS_WORD, and a duration that was written as a
+	 * string: ends with a NUL, owned by the program. Else NULL. */
 	const char *text;
 	size_t length_bytes;
 };
@@ -73,9 +74,9 @@ struct terms_param {
 	const char *const *words; /* for TERMS_WORD; ends with NULL */
 };
 
-/* An action. The engine's own are below; a host adds some by a language. All
- * of it is borrowed for as long as programs of it live. Names, of parameters and
- * words too, are letters, digits, '_' and inner '-', and begin with a letter. */
+/* An action. The engine's own are below; a host adds some by a language. All of
+ * it is borrowed for as long as programs of it live. Names, of parameters and
+ * words too, are letters, digits, '_' and inner '-', a letter first. */
 struct terms_action {
 	const char *name;
 	int id; /* the host's, from TERMS_HOST on */
@@ -95,7 +96,7 @@ enum terms_id {
 	TERMS_PAUSE,
 	TERMS_YIELD,
 	TERMS_DELAY, /* as sleep, without giving up the processor */
-	TERMS_EXIT,  /* an int of 0..255, optional: the status */
+	TERMS_EXIT,  /* an int of 0..255, optional: the status, else 1 */
 	TERMS_KILL,  /* SIGKILL to the own process */
 	TERMS_HOST,
 };
@@ -141,7 +142,7 @@ struct terms_counts {
 	uint64_t fired; /* of which some term was run, `off` included */
 };
 
-/* The seed of one point among many: of a process's seed and the point's name. */
+/* The seed of one point among many: of a seed and the point's name. */
 uint64_t terms_seed(uint64_t seed, const char *name);
 
 /*
@@ -164,22 +165,27 @@ bool terms_decide(struct terms *terms, struct terms_decision *ret_decision);
 struct terms_counts terms_counts(const struct terms *terms);
 
 /*
- * 64 random bits of a hit, the same in every run with the same seed: for choices
- * that an action leaves to chance, such as which bit to flip. stream tells apart
- * several choices of one hit. Safe as terms_decide() is.
+ * 64 random bits of a hit, the same in every run with the same seed: for
+ * choices that an action leaves to chance, such as which bit to flip. stream
+ * tells apart several choices of one hit. Safe as terms_decide() is.
  */
 uint64_t terms_random(const struct terms *terms, uint64_t hit, uint32_t stream);
 
-/* The terms of the chain, from index 0; NULL behind the last. With it a host can
- * refuse what makes no sense at a point, by offset. */
+/* The terms of the chain, from index 0; NULL behind the last. With it a host
+ * can refuse what makes no sense at a point, by offset. */
 const struct terms_term *terms_at(const struct terms *terms, size_t index);
+
+/* How long a TERMS_DURATION is, or a TERMS_INT of milliseconds. */
+int64_t terms_nanoseconds(const struct terms_value *value);
 
 /* The string it was parsed from, with a NUL. Lives as long as the program. */
 const char *terms_source(const struct terms *terms);
 
 /* Appends the normal form: parsing that gives the same program again. */
 void terms_print(const struct terms *terms, struct text *text);
-/* Appends a value as the normal form writes it. */
+/* Appends parts of it: "3*50%", "(1, at=2)" or nothing, and a value. */
+void terms_print_modifiers(const struct terms_term *term, struct text *text);
+void terms_print_args(const struct terms_term *term, struct text *text);
 void terms_print_value(const struct terms_value *value, struct text *text);
 
 #endif

@@ -5,10 +5,11 @@
  *
  *	fs/write{path=*.wal}=3*off->return(EIO); b = return("x;y")
  *
- * Entries end at a `;`, a name ends at the first `=`, and blanks around both are
- * no part of them. Neither counts inside of "quotes" and `raw quotes`; in a name,
- * nor inside of `{}`. A quote or brace that is never closed takes the rest of the
- * string along. Splits only: terms are terms_parse()'s. Takes linear time.
+ * Entries end at a `;`, a name ends at the first `=`, and blanks around both
+ * are no part of them. Neither counts inside of "quotes" and `raw quotes`; in a
+ * name, nor inside of `{}`. A quote or brace that is never closed takes the
+ * rest of the string along. Splits only: terms are terms_parse()'s. Takes
+ * linear time.
  */
 #ifndef FLAKEY_FAILPOINTS_TERMS_MULTI_H
 #define FLAKEY_FAILPOINTS_TERMS_MULTI_H
@@ -32,9 +33,10 @@ struct terms_multi_entry {
 
 /*
  * Takes the next entry from *cursor on, which is 0 at first, and moves *cursor
- * behind it; empty entries are passed over. Returns 1 and an entry, 0 at the end,
- * or -EINVAL for an entry that has no `=`, no name or no terms, with "offset N:
- * ..." in reterr_why (N counts bytes of string from 0). One may go on behind it.
+ * behind it; empty entries are passed over. Returns 1 and an entry, 0 at the
+ * end, or -EINVAL for an entry that has no `=`, no name or no terms, with
+ * "offset N: ..." in reterr_why (N counts bytes of string from 0). One may go
+ * on behind it.
  */
 int terms_multi_next(const char *string, size_t length_bytes, size_t *cursor,
 		     struct terms_multi_entry *ret_entry,

@@ -78,6 +78,8 @@ extern const struct cmd cmd_crash;
 extern const struct cmd cmd_mode_drop;
 extern const struct cmd cmd_mode_error;
 extern const struct cmd cmd_evict;
+extern const struct cmd cmd_failpoint;
+extern const struct cmd cmd_failpoint_parse;
 extern const struct cmd cmd_log;
 extern const struct cmd cmd_mode;
 extern const struct cmd cmd_mount;

@@ -46,7 +46,7 @@ refused() {
 	gives "$@"
 	tap_count=$((tap_count + 1))
 	if [ "$(wc -l <"$WORK/err")" -eq 1 ] && [ ! -s "$WORK/out" ] &&
-		grep -q '^flakey: ' "$WORK/err"; then
+		grep -q '^flakey\( failpoint\)\?: ' "$WORK/err"; then
 		echo "ok $tap_count - in one sentence"
 	else
 		echo "not ok $tap_count - in one sentence"
