@@ -94,17 +94,17 @@ struct failpoint_value {
  * nobody changes anything once it is registered.
  */
 struct failpoint_site {
-	uint32_t size;	   /* of this structure */
-	int32_t armed;	   /* not 0: failpoint_hit() has to be asked */
-	int32_t type;	   /* enum failpoint_type */
-	int32_t line;	   /* where it is */
-	const char *name;  /* of the point */
-	const char *doc;   /* what it is for, may be "" */
-	const char *file;  /* where it is */
-	void *point;	   /* the library's */
-	void *next;	   /* the library's */
-	uint32_t state;	   /* the library's */
-	uint32_t reserved; /* 0 */
+	uint32_t size;	  /* of this structure */
+	int32_t armed;	  /* not 0: failpoint_hit() has to be asked */
+	int32_t type;	  /* enum failpoint_type */
+	int32_t line;	  /* where it is */
+	const char *name; /* of the point */
+	const char *doc;  /* what it is for, may be "" */
+	const char *file; /* where it is */
+	void *point;	  /* the library's */
+	struct failpoint_site *next; /* the library's */
+	uint32_t state;		     /* the library's */
+	uint32_t reserved;	     /* 0 */
 };
 
 /* ---- Arming ---------------------------------------------------------- */
@@ -152,7 +152,7 @@ FAILPOINT_API int failpoint_resume(const char *name);
 /*
  * The seed of all tosses (`50%`): the n-th hit of a point tosses the same in
  * every run with the same seed and terms. It counts for what is armed from now
- * on. Without GOFAIL_SEED or this it is a random one, which is printed when
+ * on. Without GOFAIL_SEED or this it is a random one. It is printed, once, when
  * terms with a toss are armed.
  */
 FAILPOINT_API void failpoint_set_seed(uint64_t seed);
