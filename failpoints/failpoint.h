@@ -72,13 +72,14 @@ extern "C" {
 
 /* What a site takes from `return(...)`, or a value is. */
 enum failpoint_type {
-	FAILPOINT_TYPE_VOID = 0,    /* nothing */
-	FAILPOINT_TYPE_INT = 1,	    /* 12, -1, 0x10 */
-	FAILPOINT_TYPE_STRING = 2,  /* "quoted" or `raw` */
-	FAILPOINT_TYPE_BOOL = 3,    /* true, false */
-	FAILPOINT_TYPE_ERRNO = 4,   /* EIO; a site takes 1 to 4095, too */
-	FAILPOINT_TYPE_ANY = 5,	    /* of a site: any value, or none */
-	FAILPOINT_TYPE_DURATION = 6 /* of a value: 10ms */
+	FAILPOINT_TYPE_VOID = 0,     /* nothing */
+	FAILPOINT_TYPE_INT = 1,	     /* 12, -1, 0x10 */
+	FAILPOINT_TYPE_STRING = 2,   /* "quoted" or `raw` */
+	FAILPOINT_TYPE_BOOL = 3,     /* true, false */
+	FAILPOINT_TYPE_ERRNO = 4,    /* EIO; a site takes 1 to 4095, too */
+	FAILPOINT_TYPE_ANY = 5,	     /* of a site: any value, or none */
+	FAILPOINT_TYPE_DURATION = 6, /* of a value: 10ms */
+	FAILPOINT_TYPE_INT32 = 7 /* of a site: an int that fits in 32 bits */
 };
 
 /* What a hit has brought. */
@@ -209,7 +210,7 @@ FAILPOINT_API int failpoint_wait_paused(const char *name, unsigned int count,
  * until the thread's next call of the library. */
 FAILPOINT_API const char *failpoint_error(void);
 
-/* "int", "string", "bool", "errno", "void", "any", "duration". */
+/* "int", "string", "bool", "errno", "void", "any", "duration", "int32". */
 FAILPOINT_API const char *failpoint_type_name(enum failpoint_type type);
 
 /* ---- Scenarios ------------------------------------------------------- */
@@ -319,6 +320,17 @@ static inline bool failpoint_at_int(struct failpoint_site *site, int64_t *value)
 		return false;
 	if (got.type != FAILPOINT_TYPE_VOID)
 		*value = got.number;
+	return true;
+}
+
+static inline bool failpoint_at_int32(struct failpoint_site *site, int *value)
+{
+	struct failpoint_value got;
+
+	if (!FAILPOINT_IS_ARMED(site) || !FAILPOINT_ASK(site, &got))
+		return false;
+	if (got.type != FAILPOINT_TYPE_VOID)
+		*value = (int)got.number;
 	return true;
 }
 
@@ -515,6 +527,10 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 /* int64_t *value */
 #define FAILPOINT_INT(name, ...)                                               \
 	FAILPOINT_TYPED(failpoint_at_int, FAILPOINT_TYPE_INT, name,            \
+			__VA_ARGS__, "", 0)
+/* int *value */
+#define FAILPOINT_INT32(name, ...)                                             \
+	FAILPOINT_TYPED(failpoint_at_int32, FAILPOINT_TYPE_INT32, name,        \
 			__VA_ARGS__, "", 0)
 /* const char **value: stays valid for ever */
 #define FAILPOINT_STRING(name, ...)                                            \
