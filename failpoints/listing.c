@@ -269,6 +269,7 @@ const char *failpoint_type_name(enum failpoint_type type)
 		[FAILPOINT_TYPE_ERRNO] = "errno",
 		[FAILPOINT_TYPE_ANY] = "any",
 		[FAILPOINT_TYPE_DURATION] = "duration",
+		[FAILPOINT_TYPE_INT32] = "int32",
 	};
 	size_t index = (size_t)type;
 

@@ -128,7 +128,8 @@ failpoint_define(const char *name, enum failpoint_type type, const char *doc)
 	made->site.file = "";
 	made->site.name = memcpy(made->strings, name, name_size);
 	made->site.doc = memcpy(made->strings + name_size, doc, doc_size);
-	if (type >= FAILPOINT_TYPE_VOID && type <= FAILPOINT_TYPE_ANY) {
+	if ((type >= FAILPOINT_TYPE_VOID && type <= FAILPOINT_TYPE_ANY) ||
+	    type == FAILPOINT_TYPE_INT32) {
 		registry_lock();
 		r = add_locked(&made->site, &why);
 		registry_unlock();

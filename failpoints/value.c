@@ -19,6 +19,9 @@ bool value_fits(const struct failpoint_value *value, int site_type)
 	if (site_type == FAILPOINT_TYPE_ERRNO &&
 	    value->type == FAILPOINT_TYPE_INT)
 		return value->number >= 1 && value->number <= ERRNO_MAX;
+	if (site_type == FAILPOINT_TYPE_INT32 &&
+	    value->type == FAILPOINT_TYPE_INT)
+		return value->number >= INT32_MIN && value->number <= INT32_MAX;
 	return (int)value->type == site_type;
 }
 
@@ -45,7 +48,8 @@ const char *value_quoted(const struct failpoint_value *value,
 	case FAILPOINT_TYPE_VOID:
 		return buffer;
 	case FAILPOINT_TYPE_INT:
-	case FAILPOINT_TYPE_ANY: /* of no value */
+	case FAILPOINT_TYPE_INT32: /* of no value */
+	case FAILPOINT_TYPE_ANY:   /* of no value */
 		break;
 	}
 	(void)snprintf(buffer, VALUE_BYTES_MAX, "%" PRId64, value->number);
