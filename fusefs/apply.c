@@ -331,11 +331,13 @@ static void settle_seq(struct volume *volume, const struct record *record)
 	data_trim(volume, inode);
 }
 
-static void forget_blocks(struct inode *inode, const struct record *record)
+static void forget_blocks(struct volume *volume, struct inode *inode,
+			  const struct record *record)
 {
+	int64_t block = profile_block_bytes(volume->profile);
 	int64_t from = record->kind == RECORD_SIZE ? record->size_bytes
 						   : record->space.offset_bytes;
-	from = (from + 4095) / 4096 * 4096;
+	from = (from + block - 1) / block * block;
 	struct inode_written *written = inode->written;
 	if (written->allocated_bytes > from)
 		written->allocated_bytes = from;
@@ -412,7 +414,7 @@ static int apply_content(struct volume *volume, struct record *record,
 	if (record->kind == RECORD_DATA) {
 		apply_settle_pieces(volume, inode, &record->pieces);
 	} else {
-		forget_blocks(inode, record);
+		forget_blocks(volume, inode, record);
 		settle_seq(volume, record);
 	}
 	slimlock_unlock(&inode->lock);

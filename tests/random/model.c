@@ -268,9 +268,12 @@ void model_store(struct model *model, struct model_file *file, int64_t from,
 		   &(struct model_piece){from, to - from, file->live + from});
 }
 
-static void forget_from(struct model_file *file, int64_t from)
+static void forget_from(const struct model *model, struct model_file *file,
+			int64_t from)
 {
-	from = (from + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
+	int64_t block = model->rule->block_bytes;
+
+	from = (from + block - 1) / block * block;
 	if (file->known_to > from)
 		file->known_to = from;
 	if (file->tail_block >= from)
@@ -306,7 +309,7 @@ static void move_kept(struct model_file *file,
 	mark_spaced(file, record->offset, MODEL_BYTES);
 }
 
-static void apply_space(struct model_file *file,
+static void apply_space(const struct model *model, struct model_file *file,
 			const struct model_record *record)
 {
 	int64_t end = record->offset + record->length;
@@ -329,7 +332,7 @@ static void apply_space(struct model_file *file,
 			      FALLOC_FL_INSERT_RANGE)) &&
 	    end > file->stored_size)
 		file->stored_size = end;
-	forget_from(file, record->offset);
+	forget_from(model, file, record->offset);
 }
 
 static void apply_pieces(struct model *model, struct model_file *file,
@@ -357,13 +360,13 @@ static void apply(struct model *model, const struct model_record *record)
 		break;
 	case MODEL_SIZE:
 		resize_kept(file, record->length);
-		forget_from(file, record->length);
+		forget_from(model, file, record->length);
 		break;
 	case MODEL_DATA:
 		apply_pieces(model, file, record);
 		break;
 	case MODEL_SPACE:
-		apply_space(file, record);
+		apply_space(model, file, record);
 		break;
 	}
 }
