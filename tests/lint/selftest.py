@@ -126,6 +126,8 @@ DEFECTS = [
     ("shellcheck", "an unquoted variable", "tools/quote",
      "#!/bin/sh\n" + SPDX_SH + "rm $1\n"),
     ("spelling", "a misspelt word", "docs/word.md", "It will recie" "ve.\n"),
+    ("subdirs", "a folder that nothing enters", "tests/new/meson.build",
+     SPDX_SH + "test('new', files('new'))\n"),
     ("symbol_prefixes", "a foreign prefix", "common/thing.c",
      SPDX_C + "int other_count(void);\nint other_count(void)\n{\n\treturn 0;"
      "\n}\n"),
