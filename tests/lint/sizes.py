@@ -15,6 +15,8 @@ FILE_LINES = 799
 FUNCTION_LINES = 70
 PARAMETERS = 6
 NESTING = 4
+# The one callback whose parameters libmicrohttpd has chosen.
+FOREIGN = re.compile(r"MHD_Connection \*\w+,\s*const char \*url\b")
 CODE = (".c", ".h", ".cpp", ".py", ".sh")
 
 
@@ -83,7 +85,7 @@ def check_functions(report, name, source):
             report.add(name, first + 1,
                        f"function of {length} lines, {FUNCTION_LINES} allowed")
         count = parameter_count(signature)
-        if count > PARAMETERS:
+        if count > PARAMETERS and not FOREIGN.search(signature):
             report.add(name, first + 1,
                        f"{count} parameters, {PARAMETERS} allowed")
         body = "\n".join(lines[index + 1:last])
