@@ -9,7 +9,7 @@
 
 void body_init(struct body *body)
 {
-	*body = (struct body){0};
+	body->depth = 0;
 }
 
 static int pass_bracket(struct body *body, char c, size_t line,
@@ -24,8 +24,8 @@ static int pass_bracket(struct body *body, char c, size_t line,
 				   "more than %d brackets inside of each other",
 				   BODY_DEPTH_MAX);
 	if (opener) {
-		body->closers[body->depth++] = closers[opener - openers];
-		body->line = line;
+		body->closers[body->depth] = closers[opener - openers];
+		body->lines[body->depth++] = line;
 		return 0;
 	}
 	if (!strchr(closers, c))
@@ -101,7 +101,7 @@ int body_end(const struct body *body, struct mistake *reterr_mistake)
 {
 	if (body->depth == 0)
 		return 0;
-	return mistake_set(reterr_mistake, body->line,
+	return mistake_set(reterr_mistake, body->lines[body->depth - 1],
 			   "'%c' is missing in the code of the point",
 			   body->closers[body->depth - 1]);
 }

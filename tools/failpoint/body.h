@@ -17,7 +17,7 @@ struct mistake;
 struct body {
 	size_t depth;
 	char closers[BODY_DEPTH_MAX]; /* that are wanted, the next one last */
-	size_t line;		      /* of the innermost open bracket */
+	size_t lines[BODY_DEPTH_MAX]; /* of their openers */
 };
 
 void body_init(struct body *body);

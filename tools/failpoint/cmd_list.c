@@ -18,7 +18,7 @@ struct listing {
 
 static const struct cmd_option options[] = {
 	{"prefix", 'p', "PREFIX",
-	 "the one that 'enable' will get, for points that are not enabled"},
+	 "as for 'enable'; of no meaning for enabled points"},
 	{0},
 };
 

@@ -71,7 +71,8 @@ static int add_point(struct search *search, const struct comment *comment,
 		.branch = search->outline.branch,
 		.first_line = points->line_count,
 	};
-	search->unfollowed = token->line;
+	if (!search->unfollowed)
+		search->unfollowed = token->line;
 	if (comment->kind == COMMENT_POINT) {
 		search->next_line = token->line + 1;
 		body_init(&search->body);
@@ -118,11 +119,10 @@ static int end_point(struct search *search)
 	return body_end(&search->body, search->mistake);
 }
 
-/* Whether a statement may stand here, and nowhere else than here. */
-static int check_place(const struct search *search,
-		       const struct scanner_token *token)
+/* What holds for every comment that is meant for the translator. */
+static int check_form(const struct search *search,
+		      const struct scanner_token *token)
 {
-	const struct outline *outline = &search->outline;
 	struct mistake *mistake = search->mistake;
 
 	if (token->directive)
@@ -137,6 +137,16 @@ static int check_place(const struct search *search,
 		return mistake_set(mistake, token->line,
 				   "a 'gofail:' comment cannot end with a "
 				   "backslash");
+	return 0;
+}
+
+/* Whether a statement may stand here, and be one of its own. */
+static int check_place(const struct search *search,
+		       const struct scanner_token *token)
+{
+	const struct outline *outline = &search->outline;
+	struct mistake *mistake = search->mistake;
+
 	if (outline->depth == 0 && !outline->lost)
 		return mistake_set(mistake, token->line,
 				   "a 'gofail:' comment outside of a function");
@@ -169,7 +179,14 @@ static int pass_comment(struct search *search,
 		return mistake_set(search->mistake, token->line,
 				   "points are enabled in this file already; "
 				   "disable them first");
-	if (comment_parse(text, length, &comment, &why) < 0)
+	r = comment_parse(text, length, &comment, &why);
+	if (r < 0 || comment.kind != COMMENT_OTHER) {
+		int form = check_form(search, token);
+
+		if (form < 0)
+			return form;
+	}
+	if (r < 0)
 		return mistake_set(search->mistake, token->line, "%s",
 				   why.text);
 	if (comment.kind == COMMENT_OTHER) {

@@ -163,6 +163,7 @@ struct restoring {
 	size_t length_bytes;
 	struct translation_found found;
 	size_t open_line; /* the last line so far of an open point, or 0 */
+	bool open_code;	  /* it is a line of code */
 	struct mistake *mistake;
 };
 
@@ -265,6 +266,7 @@ static int disable_header(struct restoring *restoring,
 	if (!label) {
 		restoring->found.count++;
 		restoring->open_line = token->line;
+		restoring->open_code = false;
 	}
 	return 0;
 }
@@ -279,7 +281,19 @@ static int disable_line(struct restoring *restoring,
 	append(restoring->copy.to, "//");
 	copy_skip(&restoring->copy, token->end);
 	restoring->open_line = token->line;
+	restoring->open_code = true;
 	return 0;
+}
+
+/* Whether a point ends here, with nothing behind it but a comment of its code:
+ * what was added there must not become a part of a comment. */
+static bool is_code_end(const struct restoring *restoring, size_t at)
+{
+	size_t behind = at + strlen(CODE_END);
+
+	return is_at(restoring, at, CODE_END) &&
+	       (is_line_end(restoring, behind) ||
+		(restoring->open_code && is_at(restoring, behind, "//")));
 }
 
 /* The short mark: the end of a point, or behind the #include. */
@@ -293,7 +307,7 @@ static int disable_short(struct restoring *restoring,
 
 	if (restoring->open_line && token->line == restoring->open_line &&
 	    start >= restoring->copy.at + before_end &&
-	    is_at(restoring, start - before_end, CODE_END)) {
+	    is_code_end(restoring, start - before_end)) {
 		copy_until(&restoring->copy, start - before_end);
 		copy_skip(&restoring->copy,
 			  start - before_end + strlen(CODE_END));
