@@ -260,8 +260,10 @@ static int adopt_to_limbo_locked(struct volume *volume, struct dentry *dentry)
 		r = store_get_fd_locked(volume, inode, false, &fd);
 	else
 		r = store_inode_stat_locked(volume, inode, &st);
-	if (r == 0 && fd < 0 && st.st_nlink > 1 && inode->stored_fd == NULL)
-		return store_keep_special_locked(volume, dentry);
+	if (r == 0 && fd < 0 && st.st_nlink > 1)
+		return inode->stored_fd != NULL
+			       ? 0
+			       : store_keep_special_locked(volume, dentry);
 	if (r < 0 || (fd >= 0 && !is_last_link(fd))) {
 		if (fd >= 0)
 			store_put_fd(volume->store, inode);

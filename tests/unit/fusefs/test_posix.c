@@ -163,6 +163,47 @@ static void what_cannot_be_adopted_keeps_its_name(void **state)
 	sandbox_close(&sandbox);
 }
 
+/* Whether the two stored names are of one file, which has so many. */
+static void expect_links(struct sandbox *sandbox, const char *one,
+			 const char *other, nlink_t count)
+{
+	char path[SANDBOX_PATH_BYTES + 64];
+	struct stat st[2];
+
+	snprintf(path, sizeof(path), "%s/%s", sandbox->store, one);
+	assert_int_equal(lstat(path, &st[0]), 0);
+	snprintf(path, sizeof(path), "%s/%s", sandbox->store, other);
+	assert_int_equal(lstat(path, &st[1]), 0);
+	assert_int_equal(st[0].st_ino, st[1].st_ino);
+	assert_int_equal(st[0].st_nlink, count);
+}
+
+/* The descriptor that kept the fifo the first time is still there the second
+ * time: that must not be taken for one that needs no keeping. */
+static void a_name_out_of_memory_holds_a_fifo_each_time(void **state)
+{
+	struct sandbox *sandbox = *state;
+
+	sandbox_create(sandbox, "p", S_IFDIR | 0755);
+	sandbox_create(sandbox, "q", S_IFDIR | 0755);
+	struct inode *fifo = sandbox_create(sandbox, "p/f", S_IFIFO | 0644);
+	assert_int_equal(
+		names_link(sandbox->volume, fifo, sandbox->volume->root, "h"),
+		0);
+	sandbox_sync(sandbox);
+	volume_close(sandbox->volume);
+	sandbox_reopen(sandbox);
+	assert_int_equal(sandbox_rename(sandbox, "p/f", "q/f", 0), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "p"), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "q"), 0);
+	expect_links(sandbox, "q/f", "h", 2);
+	assert_int_equal(sandbox_rename(sandbox, "q/f", "p/f", 0), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "q"), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "p"), 0);
+	expect_links(sandbox, "p/f", "h", 2);
+	sandbox_expect_same(sandbox, "after both");
+}
+
 static void make_below(const char *store, const char *path)
 {
 	char full[SANDBOX_PATH_BYTES + 64];
@@ -205,6 +246,7 @@ int main(void)
 		IN_POSIX(what_is_at_risk_is_told_by_entry_and_by_data),
 		IN_POSIX(what_cannot_appear_as_a_whole_does_not_appear),
 		cmocka_unit_test(what_cannot_be_adopted_keeps_its_name),
+		IN_POSIX(a_name_out_of_memory_holds_a_fifo_each_time),
 		IN_POSIX(unfinished_work_of_a_killed_mount_is_removed),
 	};
 
