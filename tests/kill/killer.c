@@ -319,5 +319,7 @@ int main(int argc, char **argv)
 		printf("Bail out! cannot set up: %s\n", strerror(errno));
 		return 1;
 	}
-	return run(&killer, strtoul(argv[4], NULL, 10));
+	int r = run(&killer, strtoul(argv[4], NULL, 10));
+	free(killer.scribes);
+	return r;
 }
