@@ -20,7 +20,7 @@ static const char *const words[ACT_KINDS] = {
 	[ACT_MAP_SYNC] = "msync",
 	[ACT_FSYNC] = "fsync",
 	[ACT_FDATASYNC] = "fdatasync",
-	[ACT_FSYNC_DIRECTORY] = "fsync of the directory",
+	[ACT_FSYNC_DIRECTORY] = "fsync of directory",
 	[ACT_SYNC_ALL] = "sync",
 	[ACT_REOPEN] = "close and open",
 	[ACT_REOPEN_EMPTY] = "close and open with O_TRUNC",
@@ -43,6 +43,9 @@ const char *act_describe(const struct act *act, char *buffer, size_t size)
 	if (act->name >= 0)
 		used += (size_t)snprintf(buffer + used, size - used, " f%d",
 					 act->name);
+	if (act->kind == ACT_FSYNC_DIRECTORY)
+		used += (size_t)snprintf(buffer + used, size - used, " %d",
+					 act->directory);
 	if (act->kind == ACT_RENAME)
 		used += (size_t)snprintf(buffer + used, size - used,
 					 " to f%d (file %d)", act->name2,

@@ -42,6 +42,7 @@ struct act {
 	int file2;
 	int name; /* or -1 */
 	int name2;
+	int directory;
 	int mode;
 	int64_t offset; /* of a truncation: the size */
 	int64_t offset2;

@@ -193,7 +193,9 @@ static bool choose_name(struct walk *walk, struct act *act)
 	act->file = (int)(file - walk->model.files);
 	if (act->kind == ACT_RENAME && other != NULL)
 		act->file2 = (int)(other - walk->model.files);
-	return act->kind != ACT_RENAME || other == NULL || !other->mapped;
+	/* Between two names of one file rename(2) does nothing. */
+	return act->kind != ACT_RENAME || other == NULL ||
+	       (!other->mapped && other != file);
 }
 
 static bool choose_nameless(struct walk *walk, struct act *act)
@@ -262,6 +264,8 @@ static bool try_kind(struct walk *walk, struct act *act)
 	case ACT_RENAME:
 		return choose_name(walk, act);
 	case ACT_FSYNC_DIRECTORY:
+		act->directory = (int)below(walk, MODEL_DIRECTORIES);
+		return true;
 	case ACT_SYNC_ALL:
 	case ACT_CRASH:
 		return true;

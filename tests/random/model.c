@@ -24,6 +24,26 @@ void model_init(struct model *model, const struct survive_rule *rule, int store)
 	*model = (struct model){.rule = rule, .store = store};
 }
 
+int model_directory_of(int name)
+{
+	return name * MODEL_DIRECTORIES / MODEL_NAMES;
+}
+
+const char *model_path(int name, char buffer[MODEL_NAME_BYTES])
+{
+	snprintf(buffer, MODEL_NAME_BYTES, "%sf%d",
+		 model_directory_of(name) > 0 ? "d/" : "", name);
+	return buffer;
+}
+
+int model_name_of(const struct model *model, const struct model_file *file)
+{
+	for (int i = 0; i < MODEL_NAMES; i++)
+		if (model->names[i] == file)
+			return i;
+	return -1;
+}
+
 static void free_file(struct model_file *file)
 {
 	free(file->live);
@@ -83,6 +103,22 @@ struct model_file *model_new(struct model *model)
 	return NULL;
 }
 
+static bool names_something(const struct model_record *record)
+{
+	return record->kind == MODEL_CREATE || record->kind == MODEL_UNLINK ||
+	       record->kind == MODEL_RENAME;
+}
+
+/* The records that are chosen leave the journal, applied or not. */
+typedef bool choice_fn(const struct model_record *record, const void *what);
+static void take(struct model *model, choice_fn *is_chosen, const void *what,
+		 bool applied);
+
+static bool is_content_of(const struct model_record *record, const void *file)
+{
+	return !names_something(record) && record->file == file;
+}
+
 void model_release(struct model *model, struct model_file *file)
 {
 	if (!file->used || file->open || file->name >= 0)
@@ -90,9 +126,17 @@ void model_release(struct model *model, struct model_file *file)
 	for (int i = 0; i < MODEL_NAMES; i++)
 		if (model->stored[i] == file)
 			return;
-	for (size_t i = 0; i < model->count; i++)
-		if (model->journal[i].file == file)
+	bool recorded = false;
+	for (size_t i = 0; i < model->count; i++) {
+		if (model->journal[i].file != file)
+			continue;
+		if (names_something(&model->journal[i]) ||
+		    !model->rule->by_parts)
 			return;
+		recorded = true;
+	}
+	if (recorded)
+		take(model, is_content_of, file, false);
 	free_file(file);
 }
 
@@ -385,6 +429,46 @@ void model_commit(struct model *model)
 	release_all(model);
 }
 
+static void take(struct model *model, choice_fn *is_chosen, const void *what,
+		 bool applied)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < model->count; i++) {
+		struct model_record record = model->journal[i];
+		if (!is_chosen(&record, what)) {
+			model->journal[left++] = record;
+			continue;
+		}
+		if (applied)
+			apply(model, &record);
+		if (record.kind != MODEL_UNLINK && record.kind != MODEL_RENAME)
+			record.file->changes--;
+		free_record(&record);
+	}
+	model->count = left;
+}
+
+static bool is_entry_of(const struct model_record *record, const void *what)
+{
+	const int *directory = what;
+
+	return names_something(record) &&
+	       model_directory_of(record->to >= 0 ? record->to
+						  : record->from) == *directory;
+}
+
+void model_commit_names(struct model *model, int directory)
+{
+	take(model, is_entry_of, &directory, true);
+	release_all(model);
+}
+
+void model_commit_content(struct model *model, struct model_file *file)
+{
+	take(model, is_content_of, file, true);
+}
+
 static void revive(struct model_file *file, int name)
 {
 	file->name = name;
@@ -423,12 +507,11 @@ static int open_stored(struct model *model, struct model_file *file)
 	if (file->store_fd >= 0 || !file->stored)
 		return file->store_fd;
 	for (int i = 0; i < MODEL_NAMES; i++) {
-		char name[16];
-		if (model->stored[i] != file)
-			continue;
-		snprintf(name, sizeof(name), "f%d", i);
-		file->store_fd =
-			openat(model->store, name, O_RDONLY | O_CLOEXEC);
+		char name[MODEL_NAME_BYTES];
+		if (model->stored[i] == file)
+			file->store_fd =
+				openat(model->store, model_path(i, name),
+				       O_RDONLY | O_CLOEXEC);
 	}
 	return file->store_fd;
 }

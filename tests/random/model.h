@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a random test knows of a small directory of files: the bytes that
+ * What a random test knows of some files in two directories: the bytes that
  * programs see now, and those that a power failure now would leave, both exact.
  * In between are the journal's changes, in order, and the bytes that are only in
  * the page cache. Which event moves what from one to the other is the business of
@@ -21,7 +21,9 @@
 
 struct survive_rule;
 
-#define MODEL_NAMES 8
+#define MODEL_DIRECTORIES 2
+#define MODEL_NAMES 8 /* in all of them */
+#define MODEL_NAME_BYTES 16
 #define MODEL_FILES 32
 #define MODEL_BYTES 98304 /* of a file at most */
 #define MODEL_UNIT 1024	  /* the smallest block of a profile */
@@ -36,7 +38,7 @@ enum model_sure {
 struct model_file {
 	bool used;
 	bool open; /* the target has a descriptor of it */
-	int name;  /* the live one, or -1 */
+	int name;  /* a live one, or -1 */
 	int64_t size;
 	uint8_t *live; /* MODEL_BYTES of each; zeros behind the size */
 	uint8_t *dirty;
@@ -54,7 +56,7 @@ struct model_file {
 	bool stored; /* the store has it */
 	int store_fd;
 	int64_t stored_size;
-	uint8_t *kept; /* what the store has of it */
+	uint8_t *kept; /* what the store has of it, or would with a name */
 	/* Pages that have data there, by a look and what was done since; those
 	 * that were given space without data, which a look takes for data when
 	 * they were read; units that were written since they were last freed;
@@ -112,6 +114,12 @@ void model_init(struct model *model, const struct survive_rule *rule,
 		int store);
 void model_done(struct model *model);
 
+/* The name's directory, and its path; returns buffer. */
+int model_directory_of(int name);
+const char *model_path(int name, char buffer[MODEL_NAME_BYTES]);
+/* Some live name of the file, or -1. */
+int model_name_of(const struct model *model, const struct model_file *file);
+
 /* A free slot, or NULL. */
 struct model_file *model_new(struct model *model);
 /* Whether nothing needs the file any more; then the slot is free. */
@@ -137,6 +145,10 @@ void model_add_piece(struct model_record *record, int64_t offset,
 
 /* The whole journal goes into the store. */
 void model_commit(struct model *model);
+/* Of it only what names things in the directory, or what changes the content of
+ * the file. */
+void model_commit_names(struct model *model, int directory);
+void model_commit_content(struct model *model, struct model_file *file);
 /* Bytes of the live file are written to the store. */
 void model_store(struct model *model, struct model_file *file, int64_t from,
 		 int64_t to);

@@ -27,7 +27,7 @@ static int64_t page_behind(int64_t offset)
 
 void survive_look(struct model *model, struct model_file *file)
 {
-	for (int i = 0; i < MODEL_FILES; i++)
+	for (int i = 0; i < MODEL_FILES && !model->rule->by_parts; i++)
 		if (model->files[i].used && model->files[i].stored &&
 		    (file == NULL || file == &model->files[i] ||
 		     model->files[i].ordered_to > 0))
@@ -206,6 +206,14 @@ static bool next_part(const struct model *model, const struct model_file *file,
 	return true;
 }
 
+/* Whether its changes count: some name leads to it; or may again, and where no
+ * name does, nobody looks. */
+static bool is_recorded(const struct model *model,
+			const struct model_file *file)
+{
+	return model->rule->by_parts || file->name >= 0;
+}
+
 /* Moves */
 
 static void touch(struct model_file *file, bool resized)
@@ -319,8 +327,8 @@ void survive_unlink(struct model *model, int name)
 	struct model_file *file = model->names[name];
 
 	model_append(model, MODEL_UNLINK, file)->from = name;
-	file->name = -1;
 	model->names[name] = NULL;
+	file->name = model_name_of(model, file);
 	touch(file, false);
 	model_release(model, file);
 }
@@ -332,16 +340,24 @@ void survive_rename(struct model *model, int from, int to)
 
 	if (replaced != NULL && model->rule->pushes_on_replace)
 		push_if_it_allocates(model, file);
-	struct model_record *record = model_append(model, MODEL_RENAME, file);
-	record->from = from;
-	record->to = to;
+	bool halves = model->rule->by_parts &&
+		      model_directory_of(from) != model_directory_of(to);
+	if (halves) {
+		model_append(model, MODEL_CREATE, file)->to = to;
+		model_append(model, MODEL_UNLINK, file)->from = from;
+	} else {
+		struct model_record *record =
+			model_append(model, MODEL_RENAME, file);
+		record->from = from;
+		record->to = to;
+	}
 	model->names[from] = NULL;
 	model->names[to] = file;
 	file->name = to;
 	touch(file, false);
 	if (replaced == NULL)
 		return;
-	replaced->name = -1;
+	replaced->name = model_name_of(model, replaced);
 	touch(replaced, false);
 	model_release(model, replaced);
 }
@@ -390,7 +406,7 @@ void survive_truncate(struct model *model, struct model_file *file,
 {
 	if (size % model->rule->block_bytes != 0)
 		model_learn_below(model, file, size);
-	if (file->name >= 0)
+	if (is_recorded(model, file))
 		model_append(model, MODEL_SIZE, file)->length = size;
 	bool orders = size <= file->size;
 	if (size == 0)
@@ -406,7 +422,7 @@ void survive_space(struct model *model, struct model_file *file, int mode,
 {
 	int64_t end = offset + length;
 
-	if (mode & MODE_ZEROES)
+	if (mode & MODE_ZEROES && model->rule->pushes_before_zeroing)
 		push(model, file, page_of(offset), page_behind(end));
 	/* Behind the end there is nothing to punch but the rest of its page. */
 	if (mode & FALLOC_FL_PUNCH_HOLE && offset >= file->size)
@@ -415,9 +431,13 @@ void survive_space(struct model *model, struct model_file *file, int mode,
 		end = page_of(file->size) + MODEL_PAGE;
 		length = end - offset;
 	}
-	if (mode & MODE_MOVES && file->name >= 0)
+	if (mode & MODE_MOVES && is_recorded(model, file))
 		record_unstored(model, file, page_of(offset), END, true);
-	if (file->name >= 0) {
+	/* No unsynced data tells of the size any more. */
+	if (mode & MODE_ZEROES && end >= file->size &&
+	    !model->rule->pushes_before_zeroing)
+		model_append(model, MODEL_SIZE, file)->length = file->size;
+	if (is_recorded(model, file)) {
 		struct model_record *record =
 			model_append(model, MODEL_SPACE, file);
 		record->mode = mode;
@@ -449,7 +469,7 @@ static void store_range(struct model *model, struct model_file *file,
 {
 	int64_t end;
 
-	if (file->name < 0)
+	if (!is_recorded(model, file))
 		return;
 	for (; model_dirty_run(file, &from, to, &end); from = end) {
 		model_store(model, file, from, end);
@@ -496,6 +516,16 @@ static void sync_ext4(struct model *model, const struct survive_sync *sync)
 	store_range(model, file, sync->from, sync->to);
 }
 
+static void sync_posix(struct model *model, const struct survive_sync *sync)
+{
+	if (sync->file == NULL) {
+		model_commit_names(model, sync->directory);
+		return;
+	}
+	model_commit_content(model, sync->file);
+	store_range(model, sync->file, sync->from, sync->to);
+}
+
 void survive_sync(struct model *model, const struct survive_sync *sync)
 {
 	struct survive_sync pages = *sync;
@@ -512,6 +542,7 @@ void survive_mapped(struct model *model, const struct survive_sync *sync)
 		    allocates(model, file, 0, END) == MODEL_YES;
 
 	survive_write(model, file, 0, file->live, file->size);
+	sure = sure || model->rule->by_parts;
 	if (!sure && allocates(model, file, 0, END) != MODEL_NO)
 		file->doubt = true;
 	file->mapped = false;
@@ -528,11 +559,15 @@ void survive_sync_all(struct model *model)
 #define RULE_EXT4                                                              \
 	.sync = sync_ext4, .grows_in_block = true, .pushes_on_replace = true,  \
 	.pushes_on_close = true, .direct_is_durable = true,                    \
-	.orders_zeroed_blocks = true
+	.orders_zeroed_blocks = true, .pushes_before_zeroing = true
 
 static const struct survive_rule rules[] = {
 	{.name = "ext4", .block_bytes = 1024, RULE_EXT4},
 	{.name = "ext4,block=4096", .block_bytes = 4096, RULE_EXT4},
+	{.name = "posix",
+	 .block_bytes = 1024,
+	 .sync = sync_posix,
+	 .by_parts = true},
 };
 
 const struct survive_rule *survive_find(const char *profile)

@@ -17,7 +17,8 @@
 #include "tests/random/model.h"
 
 struct survive_sync {
-	struct model_file *file; /* NULL: of the directory */
+	struct model_file *file; /* NULL: of a directory */
+	int directory;
 	bool datasync;
 	int64_t from; /* pages of own data */
 	int64_t to;
@@ -32,6 +33,10 @@ struct survive_rule {
 	bool pushes_on_close;
 	bool direct_is_durable;
 	bool orders_zeroed_blocks;
+	bool pushes_before_zeroing;
+	/* A sync takes what its file or directory owns: nothing depends on
+	 * which blocks the store has, nor on when the kernel sends a page. */
+	bool by_parts;
 };
 
 /* NULL: there is none for the profile. */

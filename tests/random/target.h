@@ -31,8 +31,9 @@ struct target_table {
 	int (*copy)(struct target *target, const struct act *act);
 	int64_t (*seek)(struct target *target, int file, int64_t offset,
 			bool hole);
-	/* file -1: the directory */
 	int (*sync)(struct target *target, int file, bool datasync);
+	/* 0: the root; 1: 'd' in it, which is always there */
+	int (*sync_directory)(struct target *target, int directory);
 	int (*sync_all)(struct target *target);
 	int (*rename)(struct target *target, const char *from, const char *to);
 	int (*unlink)(struct target *target, const char *name);

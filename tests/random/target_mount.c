@@ -176,9 +176,21 @@ static int64_t seek(struct target *target, int file, int64_t offset, bool hole)
 
 static int sync_file(struct target *target, int file, bool datasync)
 {
-	int fd = file < 0 ? self_of(target)->root : fd_of(target, file);
+	int fd = fd_of(target, file);
 
 	return result(datasync ? fdatasync(fd) : fsync(fd));
+}
+
+static int sync_directory(struct target *target, int directory)
+{
+	int fd = openat(self_of(target)->root, directory == 0 ? "." : "d",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	int r = result(fsync(fd));
+	close(fd);
+	return r;
 }
 
 static int sync_all(struct target *target)
@@ -217,6 +229,13 @@ static int open_root(struct mount_target *self)
 		close(self->root);
 	self->root = open(getenv("MNT"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return self->root < 0 ? -errno : 0;
+}
+
+static int make_directory(struct mount_target *self)
+{
+	if (mkdirat(self->root, "d", 0755) < 0)
+		return -errno;
+	return sync_all(&self->target);
 }
 
 static int crash(struct target *target)
@@ -281,6 +300,7 @@ static const struct target_table table = {
 	.copy = copy,
 	.seek = seek,
 	.sync = sync_file,
+	.sync_directory = sync_directory,
 	.sync_all = sync_all,
 	.rename = rename_file,
 	.unlink = unlink_file,
@@ -305,8 +325,8 @@ struct target *target_mount_start(const char *cache)
 	for (int i = 0; i < MODEL_FILES; i++)
 		self->files[i] = (struct mount_file){.fds = {-1, -1, -1}};
 	self->root = -1;
-	if (open_root(self) < 0) {
-		printf("# cannot open '%s'\n", getenv("MNT"));
+	if (open_root(self) < 0 || make_directory(self) < 0) {
+		printf("# cannot begin in '%s'\n", getenv("MNT"));
 		free(self);
 		return NULL;
 	}

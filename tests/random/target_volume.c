@@ -32,6 +32,7 @@ struct volume_target {
 	struct event_log *events;
 	struct volume *volume;
 	struct inode *inodes[MODEL_FILES]; /* one reference each, or NULL */
+	struct inode *directory_inode;	   /* 'd', likewise */
 };
 
 static struct volume_target *self_of(struct target *target)
@@ -55,6 +56,17 @@ static void count_open(struct volume *volume, struct inode *inode, bool more)
 	pthread_mutex_unlock(&volume->lock);
 }
 
+/* The directory of a path of the model, and the name in it. */
+static struct inode *parent_of(struct volume_target *self, const char **path)
+{
+	const char *slash = strchr(*path, '/');
+
+	if (slash == NULL)
+		return self->volume->root;
+	*path = slash + 1;
+	return self->directory_inode;
+}
+
 static void release(struct volume_target *self, int file)
 {
 	struct inode *inode = self->inodes[file];
@@ -74,10 +86,10 @@ static int open_file(struct target *target, int file, const char *name,
 	const struct names_new what = {
 		.mode = S_IFREG | 0644, .uid = geteuid(), .gid = getegid()};
 	struct inode *inode = NULL;
+	struct inode *parent = parent_of(self, &name);
 	int r = flags & O_CREAT
-			? names_create(volume, volume->root, name, &what,
-				       &inode)
-			: names_lookup(volume, volume->root, name, &inode);
+			? names_create(volume, parent, name, &what, &inode)
+			: names_lookup(volume, parent, name, &inode);
 
 	if (r == 0 && flags & O_TRUNC)
 		r = data_truncate(volume, inode, 0);
@@ -171,9 +183,17 @@ static int sync_file(struct target *target, int file, bool datasync)
 {
 	struct volume_target *self = self_of(target);
 
+	return commit_sync(self->volume, self->inodes[file], datasync, NULL);
+}
+
+static int sync_directory(struct target *target, int directory)
+{
+	struct volume_target *self = self_of(target);
+
 	return commit_sync(self->volume,
-			   file < 0 ? self->volume->root : self->inodes[file],
-			   datasync, NULL);
+			   directory == 0 ? self->volume->root
+					  : self->directory_inode,
+			   false, NULL);
 }
 
 static int sync_all(struct target *target)
@@ -183,23 +203,22 @@ static int sync_all(struct target *target)
 
 static int rename_file(struct target *target, const char *from, const char *to)
 {
-	struct volume *volume = self_of(target)->volume;
-	struct names_rename rename = {
-		.from_directory = volume->root,
-		.from_name = from,
-		.to_directory = volume->root,
-		.to_name = to,
-		.flags = 0,
-	};
+	struct volume_target *self = self_of(target);
+	struct names_rename rename = {.flags = 0};
 
-	return names_rename(volume, &rename);
+	rename.from_directory = parent_of(self, &from);
+	rename.from_name = from;
+	rename.to_directory = parent_of(self, &to);
+	rename.to_name = to;
+	return names_rename(self->volume, &rename);
 }
 
 static int unlink_file(struct target *target, const char *name)
 {
-	struct volume *volume = self_of(target)->volume;
+	struct volume_target *self = self_of(target);
+	struct inode *parent = parent_of(self, &name);
 
-	return names_unlink(volume, volume->root, name, false);
+	return names_unlink(self->volume, parent, name, false);
 }
 
 static int crash(struct target *target)
@@ -216,7 +235,10 @@ static int crash(struct target *target)
 	free(report.lost_list);
 	for (int i = 0; i < MODEL_FILES; i++)
 		release(self, i);
-	return r;
+	names_forget(self->volume, self->directory_inode, 1);
+	return r < 0 ? r
+		     : names_lookup(self->volume, self->volume->root, "d",
+				    &self->directory_inode);
 }
 
 static int64_t size_of(struct target *target, int file)
@@ -257,6 +279,7 @@ static const struct target_table table = {
 	.copy = copy,
 	.seek = seek,
 	.sync = sync_file,
+	.sync_directory = sync_directory,
 	.sync_all = sync_all,
 	.rename = rename_file,
 	.unlink = unlink_file,
@@ -264,6 +287,16 @@ static const struct target_table table = {
 	.size = size_of,
 	.stop = stop,
 };
+
+static int make_directory(struct volume_target *self)
+{
+	const struct names_new what = {
+		.mode = S_IFDIR | 0755, .uid = geteuid(), .gid = getegid()};
+	int r = names_create(self->volume, self->volume->root, "d", &what,
+			     &self->directory_inode);
+
+	return r < 0 ? r : commit_all(self->volume);
+}
 
 struct target *target_volume_start(const char *profile)
 {
@@ -293,6 +326,10 @@ struct target *target_volume_start(const char *profile)
 	if (mkdir(self->store, 0755) < 0 ||
 	    volume_open(&config, self->events, &self->volume, &why) < 0) {
 		printf("# cannot open a volume: %s\n", why.text);
+		return NULL;
+	}
+	if (make_directory(self) < 0) {
+		printf("# cannot make a directory\n");
 		return NULL;
 	}
 	return &self->target;

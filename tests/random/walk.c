@@ -14,7 +14,6 @@
 #include "tests/random/survive.h"
 #include "tests/random/target.h"
 
-#define NAME_BYTES 16
 #define LIVE_EVERY 40  /* acts between looks at a whole file */
 #define STORE_EVERY 60 /* and at the store */
 #define STORY_MAX 40   /* acts that a failure tells */
@@ -121,10 +120,10 @@ static bool check_stored_file(struct walk *walk, int name)
 	static uint8_t back[MODEL_BYTES + 1];
 	const struct model_file *file = walk->model.stored[name];
 	int slot = file == NULL ? -1 : (int)(file - walk->model.files);
-	char path[NAME_BYTES];
+	char path[MODEL_NAME_BYTES];
 
-	snprintf(path, sizeof(path), "f%d", name);
-	int fd = openat(walk->model.store, path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(walk->model.store, model_path(name, path),
+			O_RDONLY | O_CLOEXEC);
 	if (file == NULL && fd < 0)
 		return true;
 	if (file == NULL || fd < 0) {
@@ -282,7 +281,8 @@ static int do_copy(struct walk *walk, const struct act *act)
 	       (size_t)act->length);
 	/* In how many writes is the kernel's affair. */
 	if (act->offset + act->length > file->size)
-		file->doubt = walk->target->table->map != NULL;
+		file->doubt = walk->target->table->map != NULL &&
+			      !walk->model.rule->by_parts;
 	write_model(walk, act, data, act->length);
 	return 0;
 }
@@ -360,6 +360,7 @@ static int do_sync(struct walk *walk, const struct act *act)
 	struct model_file *file = file_of(walk, act->file);
 	const struct survive_sync sync = {
 		.file = file,
+		.directory = act->directory,
 		/* msync(2) asks for no more than that. */
 		.datasync = act->kind != ACT_FSYNC,
 		.to = MODEL_BYTES,
@@ -369,6 +370,8 @@ static int do_sync(struct walk *walk, const struct act *act)
 	survive_look(&walk->model, NULL);
 	if (act->kind == ACT_MAP_SYNC)
 		r = target->table->map_sync(target, act->file);
+	else if (file == NULL)
+		r = target->table->sync_directory(target, act->directory);
 	else
 		r = target->table->sync(target, act->file, sync.datasync);
 	if (r < 0)
@@ -376,13 +379,14 @@ static int do_sync(struct walk *walk, const struct act *act)
 	int64_t known = file != NULL ? file->known_to : 0;
 	bool mapped = file != NULL && file->mapped;
 	/* The kernel may have sent the pages before, with an earlier commit. */
-	bool sent = mapped && !file->changed;
+	bool sent = mapped && !file->changed && !walk->model.rule->by_parts;
 	if (mapped)
 		survive_mapped(&walk->model, &sync);
 	if (sent)
 		file->doubt = true;
 	/* Such a kernel has times of its own, and sends them when it likes. */
-	if (file != NULL && walk->target->by_pages && !sync.datasync)
+	if (file != NULL && walk->target->by_pages && !sync.datasync &&
+	    !walk->model.rule->by_parts)
 		file->doubt |= !file->changed;
 	survive_sync(&walk->model, &sync);
 	/* Less was sent than all of it. */
@@ -410,26 +414,21 @@ static int do_sync_all(struct walk *walk)
 
 /* Names */
 
-static const char *name_of(int name, char *buffer)
-{
-	snprintf(buffer, NAME_BYTES, "f%d", name);
-	return buffer;
-}
-
 static int open_named(struct walk *walk, int name, int flags)
 {
 	struct model_file *file = walk->model.names[name];
-	char path[NAME_BYTES];
+	char path[MODEL_NAME_BYTES];
 	int r = walk->target->table->open(walk->target,
 					  (int)(file - walk->model.files),
-					  name_of(name, path), flags);
+					  model_path(name, path), flags);
 
 	if (r < 0)
 		return r;
 	file->open = true;
 	if (flags == O_TRUNC)
 		survive_truncate(&walk->model, file, 0);
-	model_learn(&walk->model, file);
+	if (!walk->model.rule->by_parts)
+		model_learn(&walk->model, file);
 	return 0;
 }
 
@@ -464,13 +463,13 @@ static int do_create(struct walk *walk, const struct act *act)
 
 static int do_rename(struct walk *walk, const struct act *act)
 {
-	char from[NAME_BYTES];
-	char to[NAME_BYTES];
+	char from[MODEL_NAME_BYTES];
+	char to[MODEL_NAME_BYTES];
 
 	survive_look(&walk->model, walk->model.names[act->name]);
 	int r = walk->target->table->rename(walk->target,
-					    name_of(act->name, from),
-					    name_of(act->name2, to));
+					    model_path(act->name, from),
+					    model_path(act->name2, to));
 	if (r == 0)
 		survive_rename(&walk->model, act->name, act->name2);
 	return r;
@@ -478,9 +477,9 @@ static int do_rename(struct walk *walk, const struct act *act)
 
 static int do_unlink(struct walk *walk, const struct act *act)
 {
-	char path[NAME_BYTES];
+	char path[MODEL_NAME_BYTES];
 	int r = walk->target->table->unlink(walk->target,
-					    name_of(act->name, path));
+					    model_path(act->name, path));
 
 	if (r == 0)
 		survive_unlink(&walk->model, act->name);
@@ -625,7 +624,7 @@ bool walk_do(struct walk *walk, const struct act *act)
 
 static bool clear(struct walk *walk)
 {
-	char path[NAME_BYTES];
+	char path[MODEL_NAME_BYTES];
 
 	for (int i = 0; i < MODEL_FILES; i++)
 		if (walk->model.files[i].used && walk->model.files[i].open)
@@ -633,7 +632,7 @@ static bool clear(struct walk *walk)
 	for (int i = 0; i < MODEL_NAMES; i++)
 		if (walk->model.names[i] != NULL &&
 		    walk->target->table->unlink(walk->target,
-						name_of(i, path)) < 0)
+						model_path(i, path)) < 0)
 			return fail(walk, "cannot clear");
 	if (walk->target->table->sync_all(walk->target) < 0)
 		return fail(walk, "cannot sync");
