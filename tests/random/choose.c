@@ -268,7 +268,7 @@ static bool try_kind(struct walk *walk, struct act *act)
 		return true;
 	case ACT_SYNC_ALL:
 	case ACT_CRASH:
-		return true;
+		return walk->crashes == NULL;
 	default:
 		return choose_for_file(walk, act);
 	}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crowd CACHE OPERATIONS: processes with threads work on the mount of on-mount,
- * each on files of its own, on its part of a shared file, and, under a lock, on
- * all of another one, while the power fails again and again under them. What
- * each sees is compared with what it believes (belief.h); after each crash, the
- * store and the mount are. Prints TAP and the seed. The schedule is not in the
- * seed.
+ * crowd CACHE PROFILE OPERATIONS: processes with threads work on the mount of
+ * on-mount, each on files of its own, on its part of a shared file, and, under a
+ * lock, on all of another one, while the power fails again and again under them.
+ * What each sees is compared with what it believes (belief.h), or knows; after
+ * each crash, the store and the mount are. Prints TAP and the seed. The schedule
+ * is not in the seed.
  */
 #include "tests/random/crowd.h"
 
@@ -26,6 +26,7 @@
 
 #include "tests/harness/controlfile.h"
 #include "tests/random/belief.h"
+#include "tests/random/survive.h"
 
 #define OPERATIONS_BETWEEN_CRASHES 300
 #define DEADLINE_S 240
@@ -117,7 +118,8 @@ static bool crash(int store)
 	return good && r == 0;
 }
 
-static bool set_up(const char *cache, unsigned long wanted)
+static bool set_up(const char *cache, const struct survive_rule *rule,
+		   unsigned long wanted)
 {
 	pthread_barrierattr_t attributes;
 
@@ -126,6 +128,8 @@ static bool set_up(const char *cache, unsigned long wanted)
 	if (crowd == MAP_FAILED)
 		return false;
 	crowd->wanted = wanted;
+	crowd->cache = cache;
+	crowd->rule = rule->by_parts ? rule : NULL;
 	crowd->direct = strcmp(cache, "none") == 0;
 	pthread_barrierattr_init(&attributes);
 	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -174,18 +178,23 @@ int main(int argc, char **argv)
 {
 	int store = open(getenv("STORE"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (argc != 3 || store < 0) {
-		fprintf(stderr, "usage: crowd CACHE OPERATIONS\n");
+	const struct survive_rule *rule =
+		argc == 4 ? survive_find(argv[2]) : NULL;
+
+	if (rule == NULL || store < 0) {
+		fprintf(stderr, "usage: crowd CACHE PROFILE OPERATIONS\n");
 		return 2;
 	}
 	(void)alarm(DEADLINE_S);
-	if (!set_up(argv[1], strtoul(argv[2], NULL, 10))) {
+	if (!set_up(argv[1], rule, strtoul(argv[3], NULL, 10))) {
 		printf("Bail out! cannot set up: %s\n", strerror(errno));
 		return 1;
 	}
 	bool good = run(store);
-	printf("# crowd, %s: %lu operations, %lu crashes\n", argv[1],
-	       atomic_load(&crowd->operations), atomic_load(&crowd->crashes));
-	printf("%sok 1 - crowd, %s\n1..1\n", good ? "" : "not ", argv[1]);
+	printf("# crowd, %s, %s: %lu operations, %lu crashes\n", argv[1],
+	       argv[2], atomic_load(&crowd->operations),
+	       atomic_load(&crowd->crashes));
+	printf("%sok 1 - crowd, %s, %s\n1..1\n", good ? "" : "not ", argv[1],
+	       argv[2]);
 	return good ? 0 : 1;
 }

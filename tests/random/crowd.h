@@ -10,6 +10,8 @@
 #include "tests/random/belief.h"
 #include "tests/unit/fusefs/seed.h"
 
+struct survive_rule;
+
 #define CROWD_PROCESSES 2
 #define CROWD_THREADS 2
 #define CROWD_WORKERS (CROWD_PROCESSES * CROWD_THREADS)
@@ -21,6 +23,12 @@
 #define CROWD_FILES (CROWD_LOCKED + 1)
 
 struct crowd {
+	const char *cache;
+	/* Not NULL where a sync takes nothing of other files: then each worker
+	 * walks in a directory of its own (walk.h), and knows exactly what a
+	 * power failure leaves there, instead of believing it of files in the
+	 * same one. */
+	const struct survive_rule *rule;
 	struct belief files[CROWD_FILES];
 	struct seed seed;
 	pthread_barrier_t barrier; /* twice around the look at a crash */

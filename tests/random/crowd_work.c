@@ -11,8 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/harness/controlfile.h"
 #include "tests/random/act.h"
 #include "tests/random/crowd.h"
+#include "tests/random/target.h"
+#include "tests/random/walk.h"
 
 #define FILES (CROWD_OWN + 2) /* that a worker has open */
 #define EDGE 48		      /* parts do not begin at pages */
@@ -35,6 +38,8 @@ struct worker {
 	unsigned long crashes; /* that it came back from */
 	unsigned long acts;
 	struct handle handles[FILES];
+	struct walk *walk; /* or NULL: own files instead */
+	char directory[16];
 };
 
 /* Where a thread goes when its mapping lost its file. */
@@ -180,7 +185,8 @@ static void work_copy(struct worker *worker, struct handle *handle)
 	off_t from = span.from;
 	off_t to = span.from;
 
-	if (source == handle || span.from >= source->belief->size)
+	if (worker->walk != NULL || source == handle ||
+	    span.from >= source->belief->size)
 		return;
 	if (span.length > source->belief->size - span.from)
 		span.length = source->belief->size - span.from;
@@ -344,12 +350,33 @@ static void unlock(struct worker *worker, struct handle *handle)
 		     fcntl(handle->fd, F_OFD_SETLK, &range) == 0);
 }
 
+static void work_walk(struct worker *worker)
+{
+	bool good = true;
+
+	if (sigsetjmp(escape, 1) == 0) {
+		mapped = 1;
+		good = walk_step(worker->walk);
+	} else if (!crashed(worker)) {
+		printf("# worker %d: a mapped access failed\n", worker->number);
+		good = false;
+	}
+	mapped = 0;
+	if (!good)
+		atomic_fetch_add(&worker->crowd->failures, 1);
+}
+
 static void work(struct worker *worker)
 {
 	struct handle *handle = &worker->handles[below(worker, FILES)];
 	unsigned int which = below(worker, 400);
 	work_fn *fn = works[which % (sizeof(works) / sizeof(works[0]))];
 
+	if (handle->own && worker->walk != NULL) {
+		work_walk(worker);
+		atomic_fetch_add(&worker->crowd->operations, 1);
+		return;
+	}
 	if (which < 10)
 		fn = work_reopen;
 	else if (which < 16)
@@ -385,6 +412,41 @@ static void set_up(struct worker *worker)
 	worker->handles[CROWD_OWN + 1].locked = true;
 }
 
+static bool begin_walk(struct worker *worker)
+{
+	struct crowd *crowd = worker->crowd;
+	struct walk *walk = calloc(1, sizeof(*walk));
+
+	if (walk == NULL)
+		return false;
+	worker->walk = walk;
+	snprintf(worker->directory, sizeof(worker->directory), "w%d",
+		 worker->number);
+	walk->seed = worker->seed;
+	walk->crashes = &crowd->crashes;
+	walk->target = target_mount_start(crowd->cache, worker->directory);
+	if (walk->target == NULL)
+		return false;
+	int store =
+		open(walk->target->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	model_init(&walk->model, crowd->rule, store);
+	return store >= 0;
+}
+
+static void end_walk(struct worker *worker)
+{
+	struct walk *walk = worker->walk;
+
+	if (walk == NULL)
+		return;
+	if (walk->target != NULL) {
+		close(walk->model.store);
+		model_done(&walk->model);
+		walk->target->table->stop(walk->target);
+	}
+	free(walk);
+}
+
 static void come_back(struct worker *worker)
 {
 	if (worker->root >= 0)
@@ -405,6 +467,8 @@ void crowd_work(struct crowd *crowd, int number)
 	worker.seed.state += (uint64_t)(number + 1) * 0x9e3779b97f4a7c15u;
 	(void)sigaction(SIGBUS, &fault, NULL); /* cannot fail */
 	set_up(&worker);
+	if (crowd->rule != NULL && !begin_walk(&worker))
+		atomic_fetch_add(&crowd->failures, 1);
 	come_back(&worker);
 	while (!atomic_load(&crowd->stop)) {
 		if (!crashed(&worker)) {
@@ -415,12 +479,31 @@ void crowd_work(struct crowd *crowd, int number)
 		pthread_barrier_wait(&crowd->barrier);
 		/* Not what is counted: that may be the next one already. */
 		worker.crashes++;
+		if (worker.walk != NULL && !walk_come_back(worker.walk))
+			atomic_fetch_add(&crowd->failures, 1);
 		if (!atomic_load(&crowd->stop))
 			come_back(&worker);
 	}
 	for (int i = 0; i < FILES; i++)
 		close_handle(&worker.handles[i]);
 	close(worker.root);
+	end_walk(&worker);
+}
+
+/* A directory for each worker, with the other one that a walk takes for granted;
+ * and what else has a name so far is to keep it. */
+static bool make_directories(int root)
+{
+	bool good = true;
+
+	for (int i = 0; i < CROWD_WORKERS && good; i++) {
+		char path[24];
+		snprintf(path, sizeof(path), "w%d", i);
+		good = mkdirat(root, path, 0755) == 0;
+		snprintf(path, sizeof(path), "w%d/d", i);
+		good = good && mkdirat(root, path, 0755) == 0;
+	}
+	return good && controlfile_verb(root, "sync") == 0;
 }
 
 bool crowd_make_files(struct crowd *crowd)
@@ -442,6 +525,8 @@ bool crowd_make_files(struct crowd *crowd)
 		if (fd >= 0)
 			close(fd);
 	}
+	if (good && crowd->rule != NULL)
+		good = make_directories(root);
 	if (root >= 0)
 		close(root);
 	return good;

@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "volume") == 0)
 		walk.target = target_volume_start(argv[2]);
 	else
-		walk.target = target_mount_start(argv[1]);
+		walk.target = target_mount_start(argv[1], NULL);
 	if (walk.target == NULL) {
 		printf("Bail out! cannot start\n");
 		return 1;

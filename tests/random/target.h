@@ -39,6 +39,8 @@ struct target_table {
 	int (*unlink)(struct target *target, const char *name);
 	/* Also closes all. */
 	int (*crash)(struct target *target);
+	/* What is left to do when others have asked for it. */
+	int (*come_back)(struct target *target);
 	int64_t (*size)(struct target *target, int file);
 	/* NULL where there is no such thing. The bytes stay mapped. */
 	uint8_t *(*map)(struct target *target, int file);
@@ -57,7 +59,9 @@ struct target {
 
 /* A volume over a new directory, without FUSE. NULL: said why. */
 struct target *target_volume_start(const char *profile);
-/* The mount that tests/harness/on-mount made. NULL: said why. */
-struct target *target_mount_start(const char *cache);
+/* The mount that tests/harness/on-mount made. below: a directory in its root to
+ * stay in, with the other one in it, for one of many; NULL: all of it. NULL:
+ * said why. */
+struct target *target_mount_start(const char *cache, const char *below);
 
 #endif

@@ -2,6 +2,7 @@
 /* A mount, through system calls alone. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ struct mount_file {
 
 struct mount_target {
 	struct target target;
+	const char *below; /* or NULL */
+	char store[PATH_MAX];
 	int root;
 	struct mount_file files[MODEL_FILES];
 };
@@ -46,6 +49,20 @@ static int fd_of(struct target *target, int file)
 	return self_of(target)->files[file].fds[PLAIN];
 }
 
+/* Another description of the same file, also of one without a name. */
+static int description(struct target *target, int file, enum description which)
+{
+	struct mount_file *it = &self_of(target)->files[file];
+	char path[32];
+
+	if (it->fds[which] >= 0)
+		return it->fds[which];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", it->fds[PLAIN]);
+	it->fds[which] = open(path, O_RDWR | O_CLOEXEC |
+					    (which == SYNC ? O_SYNC : O_DSYNC));
+	return it->fds[which];
+}
+
 static int open_file(struct target *target, int file, const char *name,
 		     int flags)
 {
@@ -58,6 +75,10 @@ static int open_file(struct target *target, int file, const char *name,
 	if (fd < 0)
 		return -errno;
 	self->files[file].fds[PLAIN] = fd;
+	/* One that is opened when the power has failed is of the new world. */
+	if (self->below != NULL && (description(target, file, DSYNC) < 0 ||
+				    description(target, file, SYNC) < 0))
+		return -errno;
 	return 0;
 }
 
@@ -81,20 +102,6 @@ static ssize_t read_file(struct target *target, int file, void *buffer,
 	ssize_t n = pread(fd_of(target, file), buffer, size, offset);
 
 	return n < 0 ? -errno : n;
-}
-
-/* Another description of the same file, also of one without a name. */
-static int description(struct target *target, int file, enum description which)
-{
-	struct mount_file *it = &self_of(target)->files[file];
-	char path[32];
-
-	if (it->fds[which] >= 0)
-		return it->fds[which];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", it->fds[PLAIN]);
-	it->fds[which] = open(path, O_RDWR | O_CLOEXEC |
-					    (which == SYNC ? O_SYNC : O_DSYNC));
-	return it->fds[which];
 }
 
 static int write_all(int fd, const void *data, size_t size, int64_t offset)
@@ -225,25 +232,28 @@ static int check_dead(struct target *target, int file)
 
 static int open_root(struct mount_target *self)
 {
+	char path[PATH_MAX];
+
 	if (self->root >= 0)
 		close(self->root);
-	self->root = open(getenv("MNT"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/%s", getenv("MNT"),
+		 self->below != NULL ? self->below : ".");
+	self->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return self->root < 0 ? -errno : 0;
 }
 
 static int make_directory(struct mount_target *self)
 {
+	if (self->below != NULL)
+		return 0;
 	if (mkdirat(self->root, "d", 0755) < 0)
 		return -errno;
 	return sync_all(&self->target);
 }
 
-static int crash(struct target *target)
+static int come_back(struct target *target)
 {
-	int r = controlfile_verb(self_of(target)->root, "crash");
-
-	if (r == 0)
-		r = open_root(self_of(target));
+	int r = open_root(self_of(target));
 
 	for (int i = 0; i < MODEL_FILES; i++) {
 		if (r == 0)
@@ -251,6 +261,13 @@ static int crash(struct target *target)
 		close_file(target, i);
 	}
 	return r;
+}
+
+static int crash(struct target *target)
+{
+	int r = controlfile_verb(self_of(target)->root, "crash");
+
+	return r < 0 ? r : come_back(target);
 }
 
 static int64_t size_of(struct target *target, int file)
@@ -305,13 +322,14 @@ static const struct target_table table = {
 	.rename = rename_file,
 	.unlink = unlink_file,
 	.crash = crash,
+	.come_back = come_back,
 	.size = size_of,
 	.map = map,
 	.map_sync = map_sync,
 	.stop = stop,
 };
 
-struct target *target_mount_start(const char *cache)
+struct target *target_mount_start(const char *cache, const char *below)
 {
 	struct mount_target *self = calloc(1, sizeof(*self));
 
@@ -319,12 +337,15 @@ struct target *target_mount_start(const char *cache)
 		return NULL;
 	self->target = (struct target){
 		.table = &table,
-		.store = getenv("STORE"),
+		.store = self->store,
 		.by_pages = strcmp(cache, "back") == 0,
 	};
 	for (int i = 0; i < MODEL_FILES; i++)
 		self->files[i] = (struct mount_file){.fds = {-1, -1, -1}};
 	self->root = -1;
+	self->below = below;
+	snprintf(self->store, sizeof(self->store), "%s/%s", getenv("STORE"),
+		 below != NULL ? below : ".");
 	if (open_root(self) < 0 || make_directory(self) < 0) {
 		printf("# cannot begin in '%s'\n", getenv("MNT"));
 		free(self);

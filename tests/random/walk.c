@@ -28,6 +28,12 @@ static struct model_file *file_of(struct walk *walk, int file)
 	return file < 0 ? NULL : &walk->model.files[file];
 }
 
+bool walk_is_over(const struct walk *walk)
+{
+	return walk->crashes != NULL &&
+	       atomic_load(walk->crashes) != walk->crashes_seen;
+}
+
 /* Failures */
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct walk *walk,
@@ -35,6 +41,8 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct walk *walk,
 {
 	va_list list;
 
+	if (walk->quiet || walk_is_over(walk))
+		return false;
 	walk->failed = true;
 	printf("# after %lu: ", walk->number);
 	va_start(list, format);
@@ -51,6 +59,8 @@ static void tell(const struct walk *walk, int file, int64_t from, int64_t to)
 	size_t count = 0;
 	char line[160];
 
+	if (!walk->failed)
+		return;
 	for (unsigned long i = walk->logged; i > 0 && count < STORY_MAX; i--)
 		if (act_touches(&walk->log[i - 1], file, from, to))
 			told[count++] = i - 1;
@@ -87,7 +97,7 @@ static bool fail_bytes(struct walk *walk, const char *what,
 
 static bool check_live(struct walk *walk, const struct model_file *file)
 {
-	static uint8_t back[MODEL_BYTES + 1];
+	static _Thread_local uint8_t back[MODEL_BYTES + 1];
 	struct target *target = target_of(walk);
 	int slot = (int)(file - walk->model.files);
 	int64_t size = target->table->size(target, slot);
@@ -117,7 +127,7 @@ static bool check_all_live(struct walk *walk)
 
 static bool check_stored_file(struct walk *walk, int name)
 {
-	static uint8_t back[MODEL_BYTES + 1];
+	static _Thread_local uint8_t back[MODEL_BYTES + 1];
 	const struct model_file *file = walk->model.stored[name];
 	int slot = file == NULL ? -1 : (int)(file - walk->model.files);
 	char path[MODEL_NAME_BYTES];
@@ -155,9 +165,17 @@ static bool check_store(struct walk *walk)
 
 /* Acts */
 
+static void pay(struct walk *walk, const struct survive_sync *sync)
+{
+	walk->owes = walk_is_over(walk);
+	walk->owed = *sync;
+	if (!walk->owes)
+		survive_sync(&walk->model, sync);
+}
+
 static int do_read(struct walk *walk, const struct act *act)
 {
-	static uint8_t back[MODEL_BYTES];
+	static _Thread_local uint8_t back[MODEL_BYTES];
 	struct target *target = target_of(walk);
 	const struct model_file *file = file_of(walk, act->file);
 	int64_t want = file->size - act->offset;
@@ -183,7 +201,7 @@ static int do_read(struct walk *walk, const struct act *act)
 static void write_model(struct walk *walk, const struct act *act,
 			const uint8_t *data, int64_t length)
 {
-	static uint8_t pages[MODEL_BYTES + MODEL_PAGE];
+	static _Thread_local uint8_t pages[MODEL_BYTES + MODEL_PAGE];
 	struct model_file *file = file_of(walk, act->file);
 	int64_t end = act->offset + length;
 
@@ -219,12 +237,12 @@ static void settle_write(struct walk *walk, const struct act *act)
 		sync.from = 0;
 		sync.to = MODEL_BYTES;
 	}
-	survive_sync(&walk->model, &sync);
+	pay(walk, &sync);
 }
 
 static int do_write(struct walk *walk, const struct act *act)
 {
-	static uint8_t data[MODEL_BYTES];
+	static _Thread_local uint8_t data[MODEL_BYTES];
 	struct target *target = target_of(walk);
 
 	for (int64_t i = 0; i < act->length; i++)
@@ -270,7 +288,7 @@ static int do_space(struct walk *walk, const struct act *act)
 
 static int do_copy(struct walk *walk, const struct act *act)
 {
-	static uint8_t data[MODEL_BYTES];
+	static _Thread_local uint8_t data[MODEL_BYTES];
 	struct model_file *file = file_of(walk, act->file);
 
 	survive_look(&walk->model, file);
@@ -374,7 +392,7 @@ static int do_sync(struct walk *walk, const struct act *act)
 		r = target->table->sync_directory(target, act->directory);
 	else
 		r = target->table->sync(target, act->file, sync.datasync);
-	if (r < 0)
+	if (r < 0 && !walk_is_over(walk))
 		return r;
 	int64_t known = file != NULL ? file->known_to : 0;
 	bool mapped = file != NULL && file->mapped;
@@ -388,7 +406,7 @@ static int do_sync(struct walk *walk, const struct act *act)
 	if (file != NULL && walk->target->by_pages && !sync.datasync &&
 	    !walk->model.rule->by_parts)
 		file->doubt |= !file->changed;
-	survive_sync(&walk->model, &sync);
+	pay(walk, &sync);
 	/* Less was sent than all of it. */
 	if (mapped && file->known_to > known)
 		file->known_to = known;
@@ -486,18 +504,26 @@ static int do_unlink(struct walk *walk, const struct act *act)
 	return r;
 }
 
+/* Everybody sees what the power failure left. */
+static int come_back(struct walk *walk)
+{
+	int r = 0;
+
+	model_crash(&walk->model);
+	for (int i = 0; i < MODEL_NAMES && r == 0; i++)
+		if (walk->model.names[i] != NULL && !walk->model.names[i]->open)
+			r = open_named(walk, i, 0);
+	if (r == 0 && check_store(walk))
+		check_all_live(walk);
+	return r;
+}
+
 static int do_crash(struct walk *walk)
 {
 	if (!check_store(walk))
 		return 0;
 	int r = walk->target->table->crash(walk->target);
-	model_crash(&walk->model);
-	for (int i = 0; i < MODEL_NAMES && r == 0; i++)
-		if (walk->model.names[i] != NULL)
-			r = open_named(walk, i, 0);
-	if (r == 0 && check_store(walk))
-		check_all_live(walk);
-	return r;
+	return r < 0 ? r : come_back(walk);
 }
 
 static int dispatch(struct walk *walk, const struct act *act)
@@ -619,6 +645,37 @@ bool walk_do(struct walk *walk, const struct act *act)
 		check_all_live(walk);
 	if (!walk->failed && walk->number % STORE_EVERY == 0)
 		check_store(walk);
+	return !walk->failed;
+}
+
+bool walk_step(struct walk *walk)
+{
+	struct act act;
+
+	if (walk->logged == WALK_ROUND)
+		walk->logged = 0;
+	walk->number++;
+	walk_choose(walk, &act);
+	return walk_do(walk, &act);
+}
+
+bool walk_come_back(struct walk *walk)
+{
+	walk->crashes_seen++;
+	walk->quiet = true;
+	bool before = check_store(walk);
+	walk->quiet = false;
+	if (!before && walk->owes)
+		survive_sync(&walk->model, &walk->owed);
+	walk->owes = false;
+	if (!check_store(walk))
+		return false;
+	int r = walk->target->table->come_back(walk->target);
+	if (r == 0)
+		r = come_back(walk);
+	if (r < 0)
+		fail(walk, "after the crash: %s", strerror(-r));
+	walk->logged = 0;
 	return !walk->failed;
 }
 
