@@ -55,6 +55,15 @@ static bool is_gone(const struct inode *inode)
 	       list_empty(&inode->durable);
 }
 
+/* What was committed by parts has taken it away before it could get the name that
+ * the record is about: nothing is left to give it to, and it is lost again by
+ * what is still to come. */
+static bool has_passed(const struct volume *volume, const struct inode *inode)
+{
+	return profile_is_partial(volume->profile) && is_gone(inode) &&
+	       (inode->in_store || inode->limbo == NULL);
+}
+
 static void bury(struct volume *volume, struct inode *inode)
 {
 	if (inode != NULL && is_gone(inode) &&
@@ -93,9 +102,7 @@ static int apply_enter(struct volume *volume, struct record *record,
 		return lost(ret_why, "its directory was dropped");
 	if (to->durable != NULL && to->durable != record->replaced)
 		return lost(ret_why, "the removal of its name was dropped");
-	/* The name was lost again, which is still to come, and nothing is left
-	 * to give it to meanwhile. */
-	if (is_gone(inode) && (inode->in_store || inode->limbo == NULL))
+	if (has_passed(volume, inode))
 		return to->durable == NULL ? 0 : leave_name(volume, to);
 	if (inode->limbo != NULL ? inode->limbo->dropped : !inode->in_store)
 		return lost(ret_why, "the file was dropped");
@@ -196,10 +203,36 @@ static int move_in_store(struct volume *volume, struct record *record,
 	return r;
 }
 
-static int apply_rename(struct volume *volume, struct record *record,
-			const char **ret_why)
+/* Of an exchange with one that has passed, the move of the other one is left. */
+static void reduce_exchange(const struct volume *volume, struct record *record)
+{
+	if (record->to->durable == NULL &&
+	    has_passed(volume, record->replaced)) {
+		record->kind = RECORD_RENAME;
+	} else if (record->from->durable == NULL &&
+		   has_passed(volume, record->inode)) {
+		struct dentry *from = record->from;
+		record->kind = RECORD_RENAME;
+		record->from = record->to;
+		record->to = from;
+		record->inode = record->replaced;
+	}
+	if (record->kind == RECORD_RENAME)
+		record->replaced = NULL;
+}
+
+static int rename_one(struct volume *volume, struct record *record,
+		      const char **ret_why)
 {
 	bool exchange = record->kind == RECORD_EXCHANGE;
+	if (record->from->durable == NULL &&
+	    has_passed(volume, record->inode)) {
+		if (record->to->durable == NULL)
+			return 0;
+		return record->to->durable == record->replaced
+			       ? leave_name(volume, record->to)
+			       : lost(ret_why, "the target is an older file");
+	}
 	if (record->from->durable != record->inode)
 		return lost(ret_why, "what is renamed was dropped");
 	if (!is_stored(volume, record->to->directory) && !is_limbo(record->to))
@@ -219,6 +252,15 @@ static int apply_rename(struct volume *volume, struct record *record,
 	if (r == 0 && !exchange)
 		bury(volume, record->replaced);
 	return r;
+}
+
+static int apply_rename(struct volume *volume, const struct record *record,
+			const char **ret_why)
+{
+	struct record left = *record;
+	if (record->kind == RECORD_EXCHANGE)
+		reduce_exchange(volume, &left);
+	return rename_one(volume, &left, ret_why);
 }
 
 /* Writes the next bytes of a piece: how many, or an error. A buffer is made when
