@@ -72,6 +72,15 @@ static int returns_int(void)
 	return 0;
 }
 
+static int returns_int32(void)
+{
+	int value = 42;
+
+	if (FAILPOINT_INT32("macros/int32", &value, "a small int"))
+		return value;
+	return 0;
+}
+
 static const char *returns_string(void)
 {
 	const char *value = "default";
@@ -172,6 +181,9 @@ static void values_come_by_type(void)
 	is(returns_int(), -7, "arrives");
 	is(failpoint_enable("macros/int", "return"), 0, "none");
 	is(returns_int(), 42, "leaves the variable alone");
+	is(failpoint_enable("macros/int32", "return(-2147483648)"), 0,
+	   "a small int");
+	is(returns_int32(), INT32_MIN, "arrives");
 	is(failpoint_enable("macros/string", "return(\"a b\\n\")"), 0,
 	   "a string");
 	same(returns_string(), "a b\n", "arrives");
@@ -183,7 +195,7 @@ static void values_come_by_type(void)
 	is(returns_errno(), ENOSPC, "arrives");
 	is(failpoint_enable("macros/errno", "return(11)"), 0, "its number");
 	is(returns_errno(), 11, "arrives, too");
-	is(failpoint_disable_all(), 4, "the end");
+	is(failpoint_disable_all(), 5, "the end");
 	same(returns_string(), "miss", "no hit, no value");
 }
 
@@ -273,7 +285,12 @@ static void wrong_values_are_no_hit(void)
 	is(returns_bool(), -1, "is no hit");
 	has(caught_stderr(), "value 5000000000ns of type \"duration\"",
 	    "and a line");
-	is(failpoint_disable_all(), 4, "the end");
+	is(failpoint_enable("macros/int32", "return(2147483648)"), 0,
+	   "more than 32 bits");
+	catch_stderr();
+	is(returns_int32(), 0, "is no hit");
+	has(caught_stderr(), "but expected type \"int32\"", "and a line");
+	is(failpoint_disable_all(), 5, "the end");
 }
 
 static void other_actions_are_no_hit(void)
@@ -329,8 +346,8 @@ static void all_are_listed_before_they_are_hit(void)
 {
 	struct seen seen = {0, true, false, false, ""};
 
-	is(failpoint_list(look, &seen), 15, "all sites are known");
-	is(seen.count, 15, "each once");
+	is(failpoint_list(look, &seen), 16, "all sites are known");
+	is(seen.count, 16, "each once");
 	ok(seen.sorted, "sorted");
 	ok(seen.documented, "with type and sentence");
 	ok(seen.placed, "and place");
@@ -340,7 +357,7 @@ static void scope_ends(void)
 {
 	FAILPOINT_SCOPE("macros/int=return(1);macros/pending=return");
 	is(returns_int(), 1, "in a scope it is armed");
-	is(failpoint_list(NULL, NULL), 16, "a name without a site, too");
+	is(failpoint_list(NULL, NULL), 17, "a name without a site, too");
 }
 
 int main(void)
@@ -354,6 +371,6 @@ int main(void)
 	other_actions_are_no_hit();
 	scope_ends();
 	is(returns_int(), 0, "behind the scope it is not");
-	is(failpoint_list(NULL, NULL), 15, "and what was pending is gone");
+	is(failpoint_list(NULL, NULL), 16, "and what was pending is gone");
 	return tap_end();
 }
