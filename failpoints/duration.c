@@ -10,9 +10,6 @@
 #include "common/text.h"
 #include "failpoints/excerpt.h"
 
-/* Digits of a fraction that can matter: an hour has 3.6 * 10^12 ns. */
-#define FRACTION_DIGITS_MAX 18
-
 struct scan {
 	const char *text;
 	size_t length;
@@ -23,9 +20,9 @@ struct scan {
 
 struct number {
 	uint64_t whole;
-	bool too_large; /* for whole */
-	uint64_t fraction;
-	uint64_t weight; /* the fraction's denominator, a power of ten */
+	bool too_large;	     /* for whole */
+	size_t fraction_at;  /* its digits in the text */
+	size_t fraction_end; /* behind them */
 };
 
 static const struct unit {
@@ -68,10 +65,9 @@ static int refuse(const struct scan *scan, size_t at, const char *what)
 
 static int take_number(struct scan *scan, struct number *ret_number)
 {
-	struct number number = {.weight = 1};
+	struct number number = {0};
 	size_t from = scan->at;
 	bool any = is_digit(scan);
-	int digits = 0;
 
 	for (; is_digit(scan); scan->at++) {
 		uint64_t digit = (uint64_t)(scan->text[scan->at] - '0');
@@ -84,14 +80,10 @@ static int take_number(struct scan *scan, struct number *ret_number)
 	if (scan->at < scan->length && scan->text[scan->at] == '.') {
 		scan->at++;
 		any = any || is_digit(scan);
-		for (; is_digit(scan); scan->at++) {
-			if (digits++ >= FRACTION_DIGITS_MAX)
-				continue;
-			number.fraction =
-				number.fraction * 10 +
-				(uint64_t)(scan->text[scan->at] - '0');
-			number.weight *= 10;
-		}
+		number.fraction_at = scan->at;
+		while (is_digit(scan))
+			scan->at++;
+		number.fraction_end = scan->at;
 	}
 	if (!any)
 		return refuse(scan, from,
@@ -134,17 +126,22 @@ static int take_unit(struct scan *scan, size_t number_from, int64_t *ret_ns)
 }
 
 /* Adds a number of a unit. False: more than fits. */
-static bool add(int64_t *total_ns, const struct number *number, int64_t unit_ns)
+static bool add(const struct scan *scan, const struct number *number,
+		int64_t unit_ns, int64_t *total_ns)
 {
-	unsigned __int128 ns;
+	int64_t fraction_ns = 0;
+	int64_t ns;
 
-	if (number->too_large)
-		return false;
-	ns = (unsigned __int128)number->whole * (uint64_t)unit_ns +
-	     (unsigned __int128)number->fraction * (uint64_t)unit_ns /
-		     number->weight;
-	return ns <= INT64_MAX &&
-	       !__builtin_add_overflow(*total_ns, (int64_t)ns, total_ns);
+	/* From the last digit on, cutting off after each: what is cut off can
+	 * change no digit before it, so this is exact however many there are. */
+	for (size_t i = number->fraction_end; i > number->fraction_at; i--)
+		fraction_ns =
+			(fraction_ns + unit_ns * (scan->text[i - 1] - '0')) /
+			10;
+	return !number->too_large &&
+	       !__builtin_mul_overflow(number->whole, unit_ns, &ns) &&
+	       !__builtin_add_overflow(ns, fraction_ns, &ns) &&
+	       !__builtin_add_overflow(*total_ns, ns, total_ns);
 }
 
 /* Whether there is a digit other than 0: what is cut off counts, too. */
@@ -172,7 +169,7 @@ static int take_all(struct scan *scan, int64_t *ret_ns)
 		r = take_unit(scan, from, &unit_ns);
 		if (r < 0)
 			return r;
-		if (!add(&total_ns, &number, unit_ns))
+		if (!add(scan, &number, unit_ns, &total_ns))
 			return refuse(scan, from,
 				      "too long; a duration has at most "
 				      "9223372036854775807ns, 292 years");
