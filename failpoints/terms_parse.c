@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -306,6 +307,22 @@ static int parse_modifiers(struct parser *parser, struct terms_term *term)
 	}
 }
 
+/* "use keep, seed or kill" */
+static const char *list_params(const struct terms_action *action,
+			       char buffer[static HINT_MAX])
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < action->param_count && length < HINT_MAX; i++)
+		length += (size_t)snprintf(
+			buffer + length, HINT_MAX - length, "%s%s",
+			i == 0			      ? "use "
+			: i + 1 < action->param_count ? ", "
+						      : " or ",
+			action->params[i].name);
+	return buffer;
+}
+
 static int find_param(const struct parser *parser, size_t from, size_t to,
 		      const struct terms_action *action, size_t *ret_index)
 {
@@ -313,6 +330,7 @@ static int find_param(const struct parser *parser, size_t from, size_t to,
 	char copy[NEAREST_WORD_MAX + 1];
 	char hint[NEAREST_HINT_MAX];
 	char shown[EXCERPT_MAX];
+	char list[HINT_MAX];
 	struct nearest nearest;
 
 	copy_word(word, to - from, copy);
@@ -324,10 +342,11 @@ static int find_param(const struct parser *parser, size_t from, size_t to,
 		}
 		nearest_offer(&nearest, action->params[i].name);
 	}
-	return terms_scan_refuse(&parser->scan, from, "%s has no '%s'%s",
-				 action->name,
-				 excerpt_of(word, to - from, shown),
-				 nearest_hint(&nearest, hint));
+	nearest_hint(&nearest, hint);
+	return terms_scan_refuse(
+		&parser->scan, from, "%s has no '%s'%s%s", action->name,
+		excerpt_of(word, to - from, shown), hint[0] ? hint : "; ",
+		hint[0] ? "" : list_params(action, list));
 }
 
 /* One of an action's arguments. *next is the place that a value without a name
@@ -342,6 +361,9 @@ static int parse_arg(struct parser *parser, const struct terms_action *action,
 	size_t to = scan->at;
 	int r;
 
+	if (action->param_count == 0)
+		return terms_scan_refuse(scan, from, "%s takes no value",
+					 action->name);
 	(void)terms_scan_blanks(scan); /* or none */
 	named = named && terms_scan_take(scan, '=');
 	if (named) {
@@ -352,9 +374,6 @@ static int parse_arg(struct parser *parser, const struct terms_action *action,
 	} else {
 		scan->at = from;
 	}
-	if (action->param_count == 0)
-		return terms_scan_refuse(scan, from, "%s takes no value",
-					 action->name);
 	if (index > action->param_count)
 		return terms_scan_refuse(scan, from,
 					 "a value without a name cannot stand "
