@@ -25,11 +25,11 @@
 #include "tests/unit/failpoints/language.h"
 
 #define LONG TERMS_LENGTH_MAX
-#define RUNS 7
+#define RUNS 5
 #define ATTEMPTS 10
 #define RATIO_MAX 3.0
 /* Below it, what is measured is the clock: more at once, then. */
-#define ENOUGH_NS 2000000
+#define ENOUGH_NS 1000000
 /* No string at all may take so long. */
 #define FAR_TOO_LONG_NS 1000000000
 

@@ -51,117 +51,114 @@ static void refused(const struct terms_language *its, const char *source,
 	free(copy);
 }
 
+static const struct row refusals[] = {
+	{"", "offset 0: an action is missing; use " ACTIONS},
+	{"  ", "offset 2: an action is missing; use " ACTIONS},
+	{"off->", "offset 5: an action is missing; use " ACTIONS},
+	{"off->->off", "offset 5: unexpected '->'; use " ACTIONS},
+	{"(1)", "offset 0: unexpected '('; use " ACTIONS},
+	{"3*", "offset 2: an action is missing; use " ACTIONS},
+	{"\xc3\xa9", "offset 0: unexpected '\xc3\xa9'; use " ACTIONS},
+	{"\xff\xff", "offset 0: unexpected '\\xff'; use " ACTIONS},
+	{"foo(1)", "offset 0: unknown action 'foo'; use " ACTIONS},
+	{"off->rturn", "offset 5: unknown action 'rturn'; did you "
+		       "mean 'return'?"},
+	{"RETURN(1)", "offset 0: unknown action 'RETURN'; did you mean "
+		      "'return'?"},
+	{"slep(1)", "offset 0: unknown action 'slep'; did you mean "
+		    "'sleep'?"},
+	{"off-off", "offset 0: unknown action 'off-off'; use " ACTIONS},
+	{"short(1)", "offset 0: unknown action 'short'; use " ACTIONS},
+	{"off off", "offset 4: unexpected 'off'; use '->' and another "
+		    "term, or end here"},
+	{"off;", "offset 3: unexpected ';'; use '->' and another term, "
+		 "or end here"},
+	{"off-", "offset 3: unexpected '-'; use '->' and another term, "
+		 "or end here"},
+	{"off(1", "offset 5: ')' is missing; a ')' ends what stands "
+		  "behind '('"},
+	{"off(1 x", "offset 6: unexpected 'x'; a ')' ends what stands "
+		    "behind '('"},
+	{"off (1)", "offset 3: no blank may stand before '('"},
+	{"5", "offset 1: '%' or '*' is missing after '5'; write it "
+	      "like 50%return or 3*return"},
+	{"10.5return", "offset 4: '%' or '*' is missing after '10.5'; "
+		       "write it like 50%return or 3*return"},
+	{".%off", "offset 0: a number is missing; write it like 0.5%"},
+	{"1.0*off", "offset 0: a count is a whole number; write it "
+		    "like 3*"},
+	{"2*-1*off", "offset 2: a modifier has no sign; write it like "
+		     "3* or 50%"},
+	{"9223372036854775808*off", "offset 0: too large; a count is "
+				    "at most 9223372036854775807"},
+	{"sleep", "offset 5: sleep's time is missing; use " TIMES},
+	{"sleep( )", "offset 7: sleep's time is missing; use " TIMES},
+	{"sleep(10q)", "offset 8: unknown unit 'q'; use " UNITS},
+	{"sleep(\"10q\")", "offset 9: unknown unit 'q'; use " UNITS},
+	{"sleep(\"10\\x71\")", "offset 6: unexpected '\"10\\x71\"' for "
+			       "sleep's time; use " TIMES},
+	{"sleep(1.5)", "offset 9: a unit is missing after '1.5'; use " UNITS},
+	{"sleep(-5)", "offset 6: unexpected '-5' for sleep's time; use " TIMES},
+	{"sleep(9223372036855)", "offset 6: unexpected "
+				 "'9223372036855' for sleep's time; "
+				 "use " TIMES},
+	{"sleep(-5ms)", "offset 6: a duration cannot be negative; "
+			"leave out the '-'"},
+	{"delay(true)", "offset 6: unexpected 'true' for delay's time; "
+			"use " TIMES},
+	{"exit(256)", "offset 5: unexpected '256' for exit's status; "
+		      "use a number of 0 to 255"},
+	{"pause(1)", "offset 6: pause takes no value"},
+	{"kill(9)", "offset 5: kill takes no value"},
+	{"return(1, 2)", "offset 10: return takes at most 1 value"},
+	{"return(,)", "offset 7: unexpected ','; use " VALUES},
+	{"return(", "offset 7: a value is missing; use " VALUES},
+	{"return(va=1)", "offset 7: return has no 'va'; use value"},
+	{"return(valeu=1)", "offset 7: return has no 'valeu'; did you "
+			    "mean 'value'?"},
+	{"return(value=)", "offset 13: unexpected ')'; use " VALUES},
+	{"return(hello)", "offset 7: unexpected 'hello' for return's "
+			  "value; use " VALUES},
+	{"return(tru)", "offset 7: unexpected 'tru' for return's "
+			"value; did you mean 'true'?"},
+	{"return(ENOSPCC)", "offset 7: unexpected 'ENOSPCC' for "
+			    "return's value; did you mean 'ENOSPC'?"},
+	{"return(enospc)", "offset 7: unexpected 'enospc' for return's "
+			   "value; did you mean 'ENOSPC'?"},
+	{"return(50%)", "offset 7: unexpected '50%' for return's "
+			"value; use " VALUES},
+	{"return(1e5)", "offset 8: unknown unit 'e'; use " UNITS},
+	{"return(1_000)", "offset 8: a unit is missing after '1'; use " UNITS},
+	{"return(0x)", "offset 8: unknown unit 'x'; use " UNITS},
+	{"return(0x1g)", "offset 8: unknown unit 'x'; use " UNITS},
+	{"return(9223372036854775808)",
+	 "offset 7: too large; an int is -9223372036854775808 to "
+	 "9223372036854775807"},
+	{"return(-0x8000000000000001)",
+	 "offset 7: too small; an int is -9223372036854775808 to "
+	 "9223372036854775807"},
+	{"return(\"a)", "offset 7: the string that begins here is not "
+			"closed; \" is missing"},
+	{"return(`a\")", "offset 7: the string that begins here is not "
+			 "closed; ` is missing"},
+	{"return(\"a\\", "offset 9: unknown escape; use \\\" \\\\ \\n "
+			 "\\r \\t or \\x and two hexadecimal digits"},
+	{"return(\"a\\q\")", "offset 9: unknown escape; use \\\" \\\\ "
+			     "\\n \\r \\t or \\x and two hexadecimal "
+			     "digits"},
+	{"return(\"\\x4\")", "offset 11: a hexadecimal digit is "
+			     "missing after '\\x'; write it like "
+			     "\\x0a"},
+	{"return(\"\\x00\")", "offset 8: a string cannot hold a NUL "
+			      "byte"},
+};
+
 static void refusals_say_where_and_what(void **state)
 {
-	static const struct row rows[] = {
-		{"", "offset 0: an action is missing; use " ACTIONS},
-		{"  ", "offset 2: an action is missing; use " ACTIONS},
-		{"off->", "offset 5: an action is missing; use " ACTIONS},
-		{"off->->off", "offset 5: unexpected '->'; use " ACTIONS},
-		{"(1)", "offset 0: unexpected '('; use " ACTIONS},
-		{"3*", "offset 2: an action is missing; use " ACTIONS},
-		{"\xc3\xa9", "offset 0: unexpected '\xc3\xa9'; use " ACTIONS},
-		{"\xff\xff", "offset 0: unexpected '\\xff'; use " ACTIONS},
-		{"foo(1)", "offset 0: unknown action 'foo'; use " ACTIONS},
-		{"off->retrun", "offset 5: unknown action 'retrun'; did you "
-				"mean 'return'?"},
-		{"RETURN(1)", "offset 0: unknown action 'RETURN'; did you mean "
-			      "'return'?"},
-		{"slep(1)", "offset 0: unknown action 'slep'; did you mean "
-			    "'sleep'?"},
-		{"off-off", "offset 0: unknown action 'off-off'; use " ACTIONS},
-		{"short(1)", "offset 0: unknown action 'short'; use " ACTIONS},
-		{"off off", "offset 4: unexpected 'off'; use '->' and another "
-			    "term, or end here"},
-		{"off;", "offset 3: unexpected ';'; use '->' and another term, "
-			 "or end here"},
-		{"off-", "offset 3: unexpected '-'; use '->' and another term, "
-			 "or end here"},
-		{"off(1", "offset 5: ')' is missing; a ')' ends what stands "
-			  "behind '('"},
-		{"off(1 x", "offset 6: unexpected 'x'; a ')' ends what stands "
-			    "behind '('"},
-		{"off (1)", "offset 3: no blank may stand before '('"},
-		{"5", "offset 1: '%' or '*' is missing after '5'; write it "
-		      "like 50%return or 3*return"},
-		{"10.5return", "offset 4: '%' or '*' is missing after '10.5'; "
-			       "write it like 50%return or 3*return"},
-		{".%off", "offset 0: a number is missing; write it like 0.5%"},
-		{"1.0*off", "offset 0: a count is a whole number; write it "
-			    "like 3*"},
-		{"2*-1*off", "offset 2: a modifier has no sign; write it like "
-			     "3* or 50%"},
-		{"9223372036854775808*off", "offset 0: too large; a count is "
-					    "at most 9223372036854775807"},
-		{"sleep", "offset 5: sleep's time is missing; use " TIMES},
-		{"sleep( )", "offset 7: sleep's time is missing; use " TIMES},
-		{"sleep(10q)", "offset 8: unknown unit 'q'; use " UNITS},
-		{"sleep(\"10q\")", "offset 9: unknown unit 'q'; use " UNITS},
-		{"sleep(\"10\\x71\")", "offset 6: unexpected '\"10\\x71\"' for "
-				       "sleep's time; use " TIMES},
-		{"sleep(1.5)",
-		 "offset 9: a unit is missing after '1.5'; use " UNITS},
-		{"sleep(-5)",
-		 "offset 6: unexpected '-5' for sleep's time; use " TIMES},
-		{"sleep(9223372036855)", "offset 6: unexpected "
-					 "'9223372036855' for sleep's time; "
-					 "use " TIMES},
-		{"sleep(-5ms)", "offset 6: a duration cannot be negative; "
-				"leave out the '-'"},
-		{"delay(true)", "offset 6: unexpected 'true' for delay's time; "
-				"use " TIMES},
-		{"exit(256)", "offset 5: unexpected '256' for exit's status; "
-			      "use a number of 0 to 255"},
-		{"pause(1)", "offset 6: pause takes no value"},
-		{"kill(9)", "offset 5: kill takes no value"},
-		{"return(1, 2)", "offset 10: return takes at most 1 value"},
-		{"return(,)", "offset 7: unexpected ','; use " VALUES},
-		{"return(", "offset 7: a value is missing; use " VALUES},
-		{"return(va=1)", "offset 7: return has no 'va'; use value"},
-		{"return(vlaue=1)", "offset 7: return has no 'vlaue'; did you "
-				    "mean 'value'?"},
-		{"return(value=)", "offset 13: unexpected ')'; use " VALUES},
-		{"return(hello)", "offset 7: unexpected 'hello' for return's "
-				  "value; use " VALUES},
-		{"return(tru)", "offset 7: unexpected 'tru' for return's "
-				"value; did you mean 'true'?"},
-		{"return(ENOSPCC)", "offset 7: unexpected 'ENOSPCC' for "
-				    "return's value; did you mean 'ENOSPC'?"},
-		{"return(enospc)", "offset 7: unexpected 'enospc' for return's "
-				   "value; did you mean 'ENOSPC'?"},
-		{"return(50%)", "offset 7: unexpected '50%' for return's "
-				"value; use " VALUES},
-		{"return(1e5)", "offset 8: unknown unit 'e'; use " UNITS},
-		{"return(1_000)",
-		 "offset 8: a unit is missing after '1'; use " UNITS},
-		{"return(0x)", "offset 8: unknown unit 'x'; use " UNITS},
-		{"return(0x1g)", "offset 8: unknown unit 'x'; use " UNITS},
-		{"return(9223372036854775808)",
-		 "offset 7: too large; an int is -9223372036854775808 to "
-		 "9223372036854775807"},
-		{"return(-0x8000000000000001)",
-		 "offset 7: too small; an int is -9223372036854775808 to "
-		 "9223372036854775807"},
-		{"return(\"a)", "offset 7: the string that begins here is not "
-				"closed; \" is missing"},
-		{"return(`a\")", "offset 7: the string that begins here is not "
-				 "closed; ` is missing"},
-		{"return(\"a\\", "offset 9: unknown escape; use \\\" \\\\ \\n "
-				 "\\r \\t or \\x and two hexadecimal digits"},
-		{"return(\"a\\q\")", "offset 9: unknown escape; use \\\" \\\\ "
-				     "\\n \\r \\t or \\x and two hexadecimal "
-				     "digits"},
-		{"return(\"\\x4\")", "offset 11: a hexadecimal digit is "
-				     "missing after '\\x'; write it like "
-				     "\\x0a"},
-		{"return(\"\\x00\")", "offset 8: a string cannot hold a NUL "
-				      "byte"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		refused(NULL, rows[i].source, strlen(rows[i].source),
-			rows[i].sentence);
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		refused(NULL, refusals[i].source, strlen(refusals[i].source),
+			refusals[i].sentence);
 	refused(NULL, "off\0", 4,
 		"offset 3: unexpected '\\x00'; use '->' and another term, or "
 		"end here");
@@ -169,66 +166,67 @@ static void refusals_say_where_and_what(void **state)
 		"offset 8: a string cannot hold a NUL byte");
 }
 
+static const struct row host_refusals[] = {
+	{"drop(1)", "offset 5: drop takes no value"},
+	{"short", "offset 5: short's amount is missing; use a number "
+		  "of 0 to 9223372036854775807 or a percent such as "
+		  "50%"},
+	{"short(101%)", "offset 6: more than 100% for short's amount"},
+	{"short(100.00000000000001%)", "offset 6: more than 100% for "
+				       "short's amount"},
+	{"short(-1%)", "offset 6: unexpected '-1%' for short's amount; "
+		       "use a number of 0 to 9223372036854775807 or a "
+		       "percent such as 50%"},
+	{"short(1ms)", "offset 6: unexpected '1ms' for short's amount; "
+		       "use a number of 0 to 9223372036854775807 or a "
+		       "percent such as 50%"},
+	{"corrupt(bitflop)", "offset 8: unexpected 'bitflop' for "
+			     "corrupt's how; did you mean 'bitflip'?"},
+	{"corrupt(EIO)", "offset 8: unexpected 'EIO' for corrupt's "
+			 "how; use bitflip, zero or garbage"},
+	{"corrupt(\"zero\")", "offset 8: unexpected '\"zero\"' for "
+			      "corrupt's how; use bitflip, zero or "
+			      "garbage"},
+	{"corrupt(zero, 0)", "offset 14: unexpected '0' for corrupt's "
+			     "count; use a number of 1 to 4096"},
+	{"corrupt(zero, count=1, 2)",
+	 "offset 23: a value without a name cannot stand behind one "
+	 "with; write NAME=VALUE"},
+	{"corrupt(zero, how=zero)", "offset 14: corrupt's how is given "
+				    "twice"},
+	{"corrupt(zero, 1, 2, 3)", "offset 20: corrupt takes at most 3 "
+				   "values"},
+	{"corrupt(zero,)", "offset 13: unexpected ')'; use a number of "
+			   "1 to 4096"},
+	{"corrupt(count=1)", "offset 15: corrupt's how is missing; use "
+			     "bitflip, zero or garbage"},
+	{"corrupt(zero 1)", "offset 13: unexpected '1'; use ',' and "
+			    "another value, or ')'"},
+	{"crash(50)", "offset 6: unexpected '50' for crash's keep; use "
+		      "a percent such as 50%, none or all"},
+	{"crash(sead=1)", "offset 6: crash has no 'sead'; did you mean "
+			  "'seed'?"},
+	{"crash(x=1)", "offset 6: crash has no 'x'; use keep, seed or "
+		       "kill"},
+	{"fail-after(5)", "offset 11: unexpected '5' for fail-after's "
+			  "errno; use an errno such as EIO"},
+	{"fail-aftre(EIO)", "offset 0: unknown action 'fail-aftre'; "
+			    "did you mean 'fail-after'?"},
+	{"for(5)", "offset 5: a unit is missing after '5'; use " UNITS},
+	{"for(\"5\")", "offset 6: a unit is missing after '5'; use " UNITS},
+	{"xyz", "offset 0: unknown action 'xyz'; use " ACTIONS
+		", drop, short, corrupt, crash, snapshot, fail-after, "
+		"for, all8"},
+};
+
 static void hosts_actions_are_refused_by_their_names(void **state)
 {
-	static const struct row rows[] = {
-		{"drop(1)", "offset 5: drop takes no value"},
-		{"short", "offset 5: short's amount is missing; use a number "
-			  "of 0 to 9223372036854775807 or a percent such as "
-			  "50%"},
-		{"short(101%)", "offset 6: more than 100% for short's amount"},
-		{"short(100.00000000000001%)", "offset 6: more than 100% for "
-					       "short's amount"},
-		{"short(-1%)", "offset 6: unexpected '-1%' for short's amount; "
-			       "use a number of 0 to 9223372036854775807 or a "
-			       "percent such as 50%"},
-		{"short(1ms)", "offset 6: unexpected '1ms' for short's amount; "
-			       "use a number of 0 to 9223372036854775807 or a "
-			       "percent such as 50%"},
-		{"corrupt(bitflop)", "offset 8: unexpected 'bitflop' for "
-				     "corrupt's how; did you mean 'bitflip'?"},
-		{"corrupt(EIO)", "offset 8: unexpected 'EIO' for corrupt's "
-				 "how; use bitflip, zero or garbage"},
-		{"corrupt(\"zero\")", "offset 8: unexpected '\"zero\"' for "
-				      "corrupt's how; use bitflip, zero or "
-				      "garbage"},
-		{"corrupt(zero, 0)", "offset 14: unexpected '0' for corrupt's "
-				     "count; use a number of 1 to 4096"},
-		{"corrupt(zero, count=1, 2)",
-		 "offset 23: a value without a name cannot stand behind one "
-		 "with; write NAME=VALUE"},
-		{"corrupt(zero, how=zero)", "offset 14: corrupt's how is given "
-					    "twice"},
-		{"corrupt(zero, 1, 2, 3)", "offset 20: corrupt takes at most 3 "
-					   "values"},
-		{"corrupt(zero,)", "offset 13: unexpected ')'; use a number of "
-				   "1 to 4096"},
-		{"corrupt(count=1)", "offset 15: corrupt's how is missing; use "
-				     "bitflip, zero or garbage"},
-		{"corrupt(zero 1)", "offset 13: unexpected '1'; use ',' and "
-				    "another value, or ')'"},
-		{"crash(50)", "offset 6: unexpected '50' for crash's keep; use "
-			      "a percent such as 50%, none or all"},
-		{"crash(sead=1)", "offset 6: crash has no 'sead'; did you mean "
-				  "'seed'?"},
-		{"crash(x=1)", "offset 6: crash has no 'x'; use keep, seed or "
-			       "kill"},
-		{"fail-after(5)", "offset 11: unexpected '5' for fail-after's "
-				  "errno; use an errno such as EIO"},
-		{"fail-aftre(EIO)", "offset 0: unknown action 'fail-aftre'; "
-				    "did you mean 'fail-after'?"},
-		{"for(5)", "offset 5: a unit is missing after '5'; use " UNITS},
-		{"for(\"5\")",
-		 "offset 6: a unit is missing after '5'; use " UNITS},
-		{"xyz", "offset 0: unknown action 'xyz'; use " ACTIONS
-			", drop, short, corrupt, crash, snapshot, fail-after, "
-			"for, all8"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		refused(&language, rows[i].source, strlen(rows[i].source),
-			rows[i].sentence);
+	for (size_t i = 0; i < sizeof(host_refusals) / sizeof(host_refusals[0]);
+	     i++)
+		refused(&language, host_refusals[i].source,
+			strlen(host_refusals[i].source),
+			host_refusals[i].sentence);
 }
 
 /* Whatever may be parsed has this normal form, which is its own. */
