@@ -114,7 +114,7 @@ static const struct row refusals[] = {
 	{"return(,)", "offset 7: unexpected ','; use " VALUES},
 	{"return(", "offset 7: a value is missing; use " VALUES},
 	{"return(va=1)", "offset 7: return has no 'va'; use value"},
-	{"return(valuw=1)", "offset 7: return has no 'valeu'; did you "
+	{"return(valuw=1)", "offset 7: return has no 'valuw'; did you "
 			    "mean 'value'?"},
 	{"return(value=)", "offset 13: unexpected ')'; use " VALUES},
 	{"return(hello)", "offset 7: unexpected 'hello' for return's "
