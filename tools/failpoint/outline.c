@@ -19,7 +19,7 @@ static const struct {
 	enum conditional conditional;
 	enum outline_directive directive;
 } directives[] = {
-	{"if", CONDITIONAL_IF, OUTLINE_OTHER},
+	{"if", CONDITIONAL_IF, OUTLINE_IF},
 	{"ifdef", CONDITIONAL_IF, OUTLINE_OTHER},
 	{"ifndef", CONDITIONAL_IF, OUTLINE_OTHER},
 	{"elif", CONDITIONAL_ELSE, OUTLINE_OTHER},
@@ -76,8 +76,10 @@ static int begin_if(struct outline *outline)
 		.depth_before = outline->depth,
 		.last_before = outline->last,
 		.first = true,
+		.dead = outline_is_dead(outline),
 	};
 
+	outline->words = 0;
 	if (branch.nesting > OUTLINE_NESTING_MAX)
 		return -E2BIG;
 	return add_branch(outline, &branch);
@@ -101,7 +103,9 @@ static int begin_else(struct outline *outline)
 		return 0;
 	}
 	end_branch(outline, &branch);
-	branch.first = false;
+	/* Behind an #if 0, the #else is what counts. */
+	branch.first = branch.dead;
+	branch.dead = outline->branches[branch.parent].dead;
 	outline->depth = branch.depth_before;
 	outline->last = branch.last_before;
 	outline->function_end = false;
@@ -153,6 +157,25 @@ static int name_directive(struct outline *outline,
 	return 0;
 }
 
+/* What follows an #if: is it a lone 0? */
+static void pass_condition(struct outline *outline,
+			   const struct scanner_token *token)
+{
+	struct outline_branch *branch = &outline->branches[outline->branch];
+	bool zero = token->kind == SCANNER_NUMBER &&
+		    token->end - token->start == 1 &&
+		    outline->text[token->start] == '0';
+	bool inherited = outline->branches[branch->parent].dead;
+
+	branch->dead = inherited || (zero && outline->words == 0);
+	outline->words++;
+}
+
+bool outline_is_dead(const struct outline *outline)
+{
+	return outline->branches[outline->branch].dead;
+}
+
 static void pass_code(struct outline *outline,
 		      const struct scanner_token *token)
 {
@@ -188,10 +211,12 @@ int outline_pass(struct outline *outline, const struct scanner_token *token)
 	default:
 		break;
 	}
-	if (!token->directive)
-		pass_code(outline, token);
-	else if (outline->directive == OUTLINE_UNNAMED)
+	if (token->directive && outline->directive == OUTLINE_UNNAMED)
 		return name_directive(outline, token);
+	if (token->directive && outline->directive == OUTLINE_IF)
+		pass_condition(outline, token);
+	else if (!token->directive && !outline_is_dead(outline))
+		pass_code(outline, token);
 	return 0;
 }
 

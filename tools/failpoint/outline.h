@@ -3,8 +3,9 @@
  * Where in a source one is: how deep in braces, in which branch of which #if,
  * and behind which code. Tokens are passed to it one after the other.
  *
- * Braces are counted as if the first branch of every #if was compiled. Where
- * that cannot be right for all, the outline is `lost`, and stays so.
+ * Braces are counted as if the first branch of every #if was compiled, but for
+ * an #if 0, whose text is nothing. Where that cannot be right for all, the
+ * outline is `lost`, and stays so.
  */
 #ifndef FLAKEY_TOOLS_FAILPOINT_OUTLINE_H
 #define FLAKEY_TOOLS_FAILPOINT_OUTLINE_H
@@ -22,6 +23,7 @@ struct scanner_token;
 
 enum outline_directive {
 	OUTLINE_UNNAMED, /* behind the # */
+	OUTLINE_IF,	 /* #if itself, of which there are others */
 	OUTLINE_INCLUDE,
 	OUTLINE_DEFINE,
 	OUTLINE_OTHER,
@@ -34,7 +36,8 @@ struct outline_branch {
 	size_t depth_before; /* `depth` at the #if */
 	size_t depth_first;  /* `depth` at the end of its first branch */
 	int last_before;     /* `last` at the #if */
-	bool first;
+	bool first;	     /* the one that counts for the others */
+	bool dead;	     /* in an #if 0: nobody compiles it */
 };
 
 struct outline {
@@ -52,11 +55,15 @@ struct outline {
 	struct outline_branch *branches;
 	size_t branch_count;
 	bool function_open;
+	size_t words; /* behind the name of an #if */
 };
 
 /* text is borrowed. 0 or -ENOMEM. */
 int outline_init(struct outline *outline, const char *text);
 void outline_done(struct outline *outline);
+
+/* Whether nobody compiles what is here. */
+bool outline_is_dead(const struct outline *outline);
 
 /* Returns 0, -ENOMEM, or -E2BIG: too many #if inside of each other. */
 int outline_pass(struct outline *outline, const struct scanner_token *token);

@@ -147,6 +147,8 @@ static int check_place(const struct search *search,
 	const struct outline *outline = &search->outline;
 	struct mistake *mistake = search->mistake;
 
+	if (outline_is_dead(outline))
+		return 0;
 	if (outline->depth == 0 && !outline->lost)
 		return mistake_set(mistake, token->line,
 				   "a 'gofail:' comment outside of a function");
