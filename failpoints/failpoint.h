@@ -523,7 +523,8 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
  * alone: give it first the value that a bare `return` shall mean. A hit with a
  * value of another type is none: it prints one line.
  */
-#define FAILPOINT(...) failpoint_at(FAILPOINT_VOID_SITE(__VA_ARGS__, "", 0))
+#define FAILPOINT(...)                                                         \
+	FAILPOINT_LEFT(failpoint_at(FAILPOINT_VOID_SITE(__VA_ARGS__, "", 0)))
 /* int64_t *value */
 #define FAILPOINT_INT(name, ...)                                               \
 	FAILPOINT_TYPED(failpoint_at_int, FAILPOINT_TYPE_INT, name,            \
@@ -560,7 +561,8 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 /* On a hit sets errno, to EIO if the hit has brought no value:
  * `if (FAILPOINT_SET_ERRNO("name")) return NULL;` */
 #define FAILPOINT_SET_ERRNO(...)                                               \
-	failpoint_at_set_errno(FAILPOINT_ERRNO_SITE(__VA_ARGS__, "", 0))
+	FAILPOINT_LEFT(failpoint_at_set_errno(                                 \
+		FAILPOINT_ERRNO_SITE(__VA_ARGS__, "", 0)))
 
 /*
  * Statements. On a hit the first returns -errno from the function it is in, the
@@ -571,9 +573,9 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 	do {                                                                   \
 		int failpoint_errno = EIO;                                     \
                                                                                \
-		if (failpoint_at_errno(                                        \
+		if (FAILPOINT_LEFT(failpoint_at_errno(                         \
 			    FAILPOINT_ERRNO_SITE(__VA_ARGS__, "", 0),          \
-			    &failpoint_errno))                                 \
+			    &failpoint_errno)))                                \
 			return -failpoint_errno;                               \
 	} while (0)
 #define FAILPOINT_RETURN_SET_ERRNO(name, ...)                                  \
@@ -603,19 +605,27 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 		&variable##_site
 #endif
 
-/* The parts of the above: what stands in the place of a missing sentence. */
+/* The parts of the above. Without optimization, too, nothing is left of what is
+ * disabled. */
+#ifdef FAILPOINT_DISABLE
+#define FAILPOINT_LEFT(hit) (false && (hit))
+#else
+#define FAILPOINT_LEFT(hit) (hit)
+#endif
+
+/* What stands in the place of a missing sentence. */
 #define FAILPOINT_VOID_SITE(name, doc, ...)                                    \
 	FAILPOINT_SITE(name, doc, FAILPOINT_TYPE_VOID)
 #define FAILPOINT_ERRNO_SITE(name, doc, ...)                                   \
 	FAILPOINT_SITE(name, doc, FAILPOINT_TYPE_ERRNO)
 #define FAILPOINT_TYPED(at, type, name, value, doc, ...)                       \
-	at(FAILPOINT_SITE(name, doc, type), value)
+	FAILPOINT_LEFT(at(FAILPOINT_SITE(name, doc, type), value))
 #define FAILPOINT_CALL_TYPED(name, function, user, doc, ...)                   \
 	__extension__({                                                        \
 		struct failpoint_value failpoint_got;                          \
-		bool failpoint_is_hit = failpoint_at_value(                    \
+		bool failpoint_is_hit = FAILPOINT_LEFT(failpoint_at_value(     \
 			FAILPOINT_SITE(name, doc, FAILPOINT_TYPE_ANY),         \
-			&failpoint_got);                                       \
+			&failpoint_got));                                      \
                                                                                \
 		if (failpoint_is_hit)                                          \
 			function(user, &failpoint_got);                        \
@@ -623,8 +633,8 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 	})
 #define FAILPOINT_RETURN_RESULT(name, result, doc, ...)                        \
 	do {                                                                   \
-		if (failpoint_at_set_errno(                                    \
-			    FAILPOINT_SITE(name, doc, FAILPOINT_TYPE_ERRNO)))  \
+		if (FAILPOINT_LEFT(failpoint_at_set_errno(                     \
+			    FAILPOINT_SITE(name, doc, FAILPOINT_TYPE_ERRNO)))) \
 			return result;                                         \
 	} while (0)
 
