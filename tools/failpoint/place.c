@@ -14,7 +14,6 @@ void place_list_init(struct place_list *list, const char *text)
 {
 	*list = (struct place_list){
 		.text = text,
-		.end_line = 1,
 		.before_ok = true,
 	};
 }
@@ -56,6 +55,17 @@ static int add_comment(struct place_list *list)
 	return add(list, offset);
 }
 
+/* The first blank line behind the last token. */
+static int add_blank(struct place_list *list)
+{
+	const char *end = strchr(list->text + list->end, '\n');
+
+	if (list->end_line > 0)
+		return end ? add(list, (size_t)(end + 1 - list->text)) : 0;
+	/* A byte order mark stays where it is. */
+	return strchr(" \t\v\f\r\n", list->text[0]) ? add(list, 0) : 0;
+}
+
 /* What lies between the last token and this one. */
 static int pass_gap(struct place_list *list, const struct scanner_token *token)
 {
@@ -68,13 +78,8 @@ static int pass_gap(struct place_list *list, const struct scanner_token *token)
 		if (r < 0)
 			return r;
 	}
-	/* The first of the blank lines; not the first line of the source. */
-	if (token->line - list->end_line >= 2) {
-		const char *end = strchr(list->text + list->end, '\n');
-
-		if (end)
-			return add(list, (size_t)(end + 1 - list->text));
-	}
+	if (token->line - list->end_line >= 2)
+		return add_blank(list);
 	return 0;
 }
 
