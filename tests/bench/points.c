@@ -63,17 +63,18 @@
 
 /* A loop of so many turns. The sum is written so that the compiler has to do
  * every turn. */
-typedef void loop_fn(long turns, unsigned int thread);
+typedef long loop_fn(long turns, unsigned int thread);
 
-static void plain(long turns, unsigned int thread)
+static long plain(long turns, unsigned int thread)
 {
 	volatile long sum = thread;
 
 	for (long i = 0; i < turns; i++)
 		sum += i;
+	return sum;
 }
 
-static void ten_points(long turns, unsigned int thread)
+static long ten_points(long turns, unsigned int thread)
 {
 	volatile long sum = thread;
 
@@ -81,9 +82,10 @@ static void ten_points(long turns, unsigned int thread)
 		sum += i;
 		TEN(HIT);
 	}
+	return sum;
 }
 
-static void armed_together(long turns, unsigned int thread)
+static long armed_together(long turns, unsigned int thread)
 {
 	volatile long sum = thread;
 
@@ -92,11 +94,12 @@ static void armed_together(long turns, unsigned int thread)
 		if (FAILPOINT("bench/armed"))
 			sum += 1;
 	}
+	return sum;
 }
 
 static struct failpoint_site *own[THREADS_MAX];
 
-static void armed_alone(long turns, unsigned int thread)
+static long armed_alone(long turns, unsigned int thread)
 {
 	struct failpoint_site *site = own[thread];
 	volatile long sum = thread;
@@ -106,10 +109,11 @@ static void armed_alone(long turns, unsigned int thread)
 		if (failpoint_at(site))
 			sum += 1;
 	}
+	return sum;
 }
 
 #ifdef HAVE_FIU
-static void ten_fiu(long turns, unsigned int thread)
+static long ten_fiu(long turns, unsigned int thread)
 {
 	volatile long sum = thread;
 
@@ -117,9 +121,10 @@ static void ten_fiu(long turns, unsigned int thread)
 		sum += i;
 		TEN(FIU_HIT);
 	}
+	return sum;
 }
 
-static void armed_fiu(long turns, unsigned int thread)
+static long armed_fiu(long turns, unsigned int thread)
 {
 	volatile long sum = thread;
 
@@ -128,6 +133,7 @@ static void armed_fiu(long turns, unsigned int thread)
 		if (fiu_fail("bench/armed"))
 			sum += 1;
 	}
+	return sum;
 }
 #endif
 
@@ -135,18 +141,18 @@ static const struct row {
 	const char *name;
 	loop_fn *loop;
 	long turns;
-	unsigned int points; /* in a turn */
 	double most_ns;	     /* 0: not checked */
+	unsigned int points; /* in a turn */
 	bool any_threads;    /* checked whatever their number */
 } rows[] = {
-	{"disabled", ten_points, TURNS_DISABLED, POINTS, DISABLED_MAX_NS, true},
-	{"armed `off`, a point for each thread", armed_alone, TURNS_ARMED, 1,
-	 ARMED_MAX_NS, false},
-	{"armed `off`, one point for all", armed_together, TURNS_ARMED, 1,
-	 ARMED_MAX_NS, false},
+	{"disabled", ten_points, TURNS_DISABLED, DISABLED_MAX_NS, POINTS, true},
+	{"armed `off`, a point for each thread", armed_alone, TURNS_ARMED,
+	 ARMED_MAX_NS, 1, false},
+	{"armed `off`, one point for all", armed_together, TURNS_ARMED,
+	 ARMED_MAX_NS, 1, false},
 #ifdef HAVE_FIU
-	{"libfiu, disabled", ten_fiu, TURNS_ARMED, POINTS, 0, false},
-	{"libfiu, armed with probability 0", armed_fiu, TURNS_ARMED, 1, 0,
+	{"libfiu, disabled", ten_fiu, TURNS_ARMED, 0, POINTS, false},
+	{"libfiu, armed with probability 0", armed_fiu, TURNS_ARMED, 0, 1,
 	 false},
 #endif
 };
@@ -173,7 +179,7 @@ static double time_of(loop_fn *loop, long turns, unsigned int thread)
 {
 	double began = processor_ns();
 
-	loop(turns, thread);
+	(void)loop(turns, thread); /* it has no meaning */
 	return (processor_ns() - began) / (double)turns;
 }
 

@@ -240,9 +240,10 @@ static void calls_and_conditions_work(void)
 	ok(hit && called.times == 1, "is called");
 	is(called.value.type, FAILPOINT_TYPE_DURATION, "with a value");
 	is(called.value.number, 10000000, "of any type");
-	is(failpoint_enable("macros/call", "return"), 0, "without a value");
+	is(failpoint_enable("macros/call", "return"), 0, "without a value it");
 	hit = FAILPOINT_CALL("macros/call", call, &called);
-	is(called.value.type, FAILPOINT_TYPE_VOID, "it gets none");
+	ok(hit, "is called");
+	is(called.value.type, FAILPOINT_TYPE_VOID, "and gets none");
 	is(at_static(), -1, "a site at file scope");
 	is(failpoint_enable("macros/static", "return(9)"), 0, "is armed");
 	is(at_static(), 9, "and hits");
