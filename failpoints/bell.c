@@ -2,9 +2,11 @@
 #include "failpoints/bell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +20,8 @@
 static struct {
 	atomic_uint listeners;
 	atomic_uint rung;
+	atomic_uint watchers;
+	atomic_int watch_fd; /* 0: not made yet, or not to be had */
 } bell;
 
 static int64_t now_ns(void)
@@ -77,15 +81,64 @@ int bell_listen(bell_test_fn *is_true, void *user, int64_t deadline_ns)
 	return r;
 }
 
+static void tell_watchers(void)
+{
+	const uint64_t one = 1;
+	int fd = atomic_load(&bell.watch_fd);
+
+	/* Full is as good: nobody has read what was told before. */
+	if (fd > 0 && write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 void bell_tell_listeners(void)
 {
 	if (__builtin_expect(atomic_load(&bell.listeners) == 0, 1))
 		return;
 	atomic_fetch_add(&bell.rung, 1);
 	bell_wake(&bell.rung);
+	if (atomic_load(&bell.watchers) > 0)
+		tell_watchers();
+}
+
+static void make_watch_fd(void)
+{
+	/* Never 0, which is somebody else's, or would be taken for none. */
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int high = fd == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 1) : fd;
+	int none = 0;
+
+	if (fd == 0)
+		(void)close(fd); /* high is the same */
+	if (high > 0 &&
+	    !atomic_compare_exchange_strong(&bell.watch_fd, &none, high))
+		(void)close(high); /* another thread was faster */
+}
+
+int bell_watch(void)
+{
+	int fd;
+
+	if (atomic_load(&bell.watch_fd) == 0)
+		make_watch_fd();
+	atomic_fetch_add(&bell.watchers, 1);
+	atomic_fetch_add(&bell.listeners, 1);
+	fd = atomic_load(&bell.watch_fd);
+	return fd > 0 ? fd : -1;
+}
+
+void bell_unwatch(void)
+{
+	atomic_fetch_sub(&bell.listeners, 1);
+	atomic_fetch_sub(&bell.watchers, 1);
 }
 
 void bell_forked(void)
 {
+	int fd = atomic_exchange(&bell.watch_fd, 0);
+
 	atomic_store(&bell.listeners, 0);
+	atomic_store(&bell.watchers, 0);
+	if (fd > 0)
+		(void)close(fd); /* the parent goes on with it */
 }

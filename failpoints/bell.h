@@ -28,6 +28,15 @@ typedef bool bell_test_fn(void *user);
 int bell_listen(bell_test_fn *is_true, void *user, int64_t deadline_ns);
 void bell_tell_listeners(void);
 
+/*
+ * Between the two, the descriptor that the first returns becomes readable
+ * whenever listeners are told something; -1: there is none. It is an eventfd,
+ * which belongs to this file and is never closed: a hit may be writing to it.
+ * Calls nest. Not for signal handlers.
+ */
+int bell_watch(void);
+void bell_unwatch(void);
+
 /* In the child of a fork, where nobody listens. */
 void bell_forked(void);
 

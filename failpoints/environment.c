@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/errmsg.h"
 #include "failpoints/failpoint.h"
@@ -79,12 +80,22 @@ static void arm_all(const char *text)
 	}
 }
 
+static void serve(const char *address)
+{
+	if (failpoint_http_start(address) < 0) {
+		say(": GOFAIL_HTTP: %s", failpoint_error());
+		/* Nothing has begun that exit(3) would have to end. */
+		_exit(EXIT_FAILURE);
+	}
+}
+
 /* secure_getenv(3): who runs a program with more rights than its own may not be
  * able to make it fail. */
 __attribute__((constructor(101))) static void read_environment(void)
 {
 	const char *seed = secure_getenv("GOFAIL_SEED");
 	const char *failpoints = secure_getenv("GOFAIL_FAILPOINTS");
+	const char *http = secure_getenv("GOFAIL_HTTP");
 
 	/* Only without memory; then a fork is dangerous, but possible. */
 	(void)pthread_atfork(registry_before_fork, registry_after_fork,
@@ -93,4 +104,6 @@ __attribute__((constructor(101))) static void read_environment(void)
 		read_seed(seed);
 	if (failpoints)
 		arm_all(failpoints);
+	if (http && *http)
+		serve(http);
 }

@@ -248,15 +248,55 @@ failpoint_scope_require(const char *entries);
 /* ---- HTTP ------------------------------------------------------------ */
 
 /*
- * Serves gofail's protocol on "HOST:PORT" (port 0: any) or "unix:/PATH". One
- * server a process: -EALREADY. On failure why gets a sentence, cut to why_size
- * bytes; it may be NULL with 0.
+ * Serves gofail's protocol on "HOST:PORT", "[HOST]:PORT" (port 0: any) or
+ * "unix:/PATH", in a thread of its own. Whoever can connect there controls the
+ * process: a path, which only its owner may connect to, or a loopback address is
+ * right. One server a process: -EALREADY; -ENOTSUP: the library was built without.
+ * The child of a fork has none, and may start one.
  */
-FAILPOINT_API int failpoint_http_start(const char *address, char *why,
-				       size_t why_size);
+FAILPOINT_API int failpoint_http_start(const char *address);
 
-/* Ends it; returns when no request is being served. */
+/* Where it is served; the port is the real one. -ENOTCONN: nowhere; -ERANGE: that
+ * takes more than size bytes; 128 are enough. */
+FAILPOINT_API int failpoint_http_address(char *address, size_t size);
+
+/* Ends it; requests that wait are told so. */
 FAILPOINT_API void failpoint_http_stop(void);
+
+/* A request that a server of the host's own has got. */
+struct failpoint_http_request {
+	size_t size;	    /* of this structure */
+	const char *method; /* "GET" */
+	/* As in the request line, nothing decoded, but without what the host has
+	 * put in front: begins with '/'. */
+	const char *target;
+	const void *body; /* may be NULL */
+	size_t body_bytes;
+	/* A request that waits for a point waits in the call, but no longer than
+	 * this; < 0: as long as it wants. */
+	int64_t wait_max_ms;
+};
+
+/* What to send. Valid until failpoint_http_sent(). */
+struct failpoint_http_reply {
+	int status;		  /* 200 */
+	const char *phrase;	  /* "OK" */
+	const char *content_type; /* NULL: there is no body */
+	const char *allow;	  /* a header of that name; NULL: none */
+	const char *body;
+	size_t body_bytes;
+	void *inner; /* the library's */
+};
+
+/*
+ * Does what is asked and says what to send. -ENOMEM. Call failpoint_http_sent()
+ * when the reply was sent, or cannot be: until then, but for a second at most, a
+ * point does not end the process that was armed by this request.
+ */
+FAILPOINT_API int
+failpoint_http_handle(const struct failpoint_http_request *request,
+		      struct failpoint_http_reply *ret_reply);
+FAILPOINT_API void failpoint_http_sent(struct failpoint_http_reply *reply);
 
 /* ---- Sites ----------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "failpoints/death.h"
 #include "failpoints/gate.h"
 #include "failpoints/say.h"
 #include "failpoints/terms.h"
@@ -62,6 +63,7 @@ static void do_panic(const struct deed *deed)
 	say(" panic: %s", deed->value.type == FAILPOINT_TYPE_VOID
 				  ? deed->name
 				  : value_plain(&deed->value, buffer));
+	death_wait();
 	abort();
 }
 
@@ -119,6 +121,7 @@ static void do_break(const struct deed *deed)
 
 static void do_exit(const struct deed *deed)
 {
+	death_wait();
 	exit(deed->value.type == FAILPOINT_TYPE_VOID ? EXIT_FAILURE
 						     : (int)deed->value.number);
 }
@@ -153,6 +156,7 @@ bool perform(const struct deed *deed)
 		do_exit(deed);
 		break;
 	case TERMS_KILL:
+		death_wait();
 		(void)kill(getpid(), SIGKILL); /* cannot fail */
 		break;
 	default: /* TERMS_OFF */
