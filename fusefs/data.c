@@ -143,6 +143,9 @@ struct part {
 	const char *data;
 	size_t size;
 	int64_t offset;
+	/* The beginning that is in the scratch file already, and where. */
+	size_t landed;
+	uint64_t source;
 };
 
 static int write_in_place(struct volume *volume, const struct extent *extent,
@@ -201,16 +204,23 @@ static int write_behind(struct volume *volume, struct extents *extents,
 	return 1;
 }
 
-/* Into new space, for as much as can be had in one piece. */
+/* Where it has landed, or into new space, for as much as can be had in one
+ * piece. */
 static ssize_t write_anew(struct volume *volume, struct extents *extents,
 			  const struct part *part)
 {
-	struct extent_what what = {.state = EXTENT_DIRTY};
-	size_t had;
-	int r = scratch_alloc(volume->scratch, part->size, &what.source, &had);
-	if (r < 0)
-		return r;
-	r = scratch_write(volume->scratch, what.source, part->data, had);
+	struct extent_what what = {.source = part->source,
+				   .state = EXTENT_DIRTY};
+	size_t had = part->landed;
+	int r = 0;
+	if (had == 0) {
+		r = scratch_alloc(volume->scratch, part->size, &what.source,
+				  &had);
+		if (r < 0)
+			return r;
+		r = scratch_write(volume->scratch, what.source, part->data,
+				  had);
+	}
 	if (r == 0)
 		r = extents_put(extents, part->offset, (int64_t)had, &what);
 	if (r < 0) {
@@ -223,13 +233,14 @@ static ssize_t write_anew(struct volume *volume, struct extents *extents,
 /* All pieces are had before the first is shown: a write that does not fit
  * leaves nothing behind, neither in the file nor beyond its end. */
 static int write_pieces(struct volume *volume, struct extents *extents,
-			const struct part *part)
+			struct part *part)
 {
 	struct extents *pieces = extents_new_part(extents);
 	if (pieces == NULL)
 		return -ENOMEM;
 	struct part rest = *part;
 	int r = 0;
+	part->landed = 0; /* taken over, or dropped */
 	while (rest.size > 0 && r == 0) {
 		ssize_t n = write_anew(volume, pieces, &rest);
 		if (n < 0) {
@@ -239,6 +250,7 @@ static int write_pieces(struct volume *volume, struct extents *extents,
 		rest.data += n;
 		rest.size -= (size_t)n;
 		rest.offset += n;
+		rest.landed = 0;
 	}
 	if (r == 0)
 		r = extents_take(extents, pieces);
@@ -247,8 +259,10 @@ static int write_pieces(struct volume *volume, struct extents *extents,
 }
 
 static int write_extents(struct volume *volume, struct inode *inode,
-			 const struct part *whole)
+			 struct part *whole)
 {
+	if (whole->landed > 0)
+		return write_pieces(volume, inode->extents, whole);
 	struct extent *extent = extents_at(inode->extents, whole->offset);
 	struct part first = *whole;
 	first.size = 0;
@@ -324,22 +338,21 @@ static int grow_in_block(struct volume *volume, struct inode *inode,
 }
 
 static int write_locked(struct volume *volume, struct inode *inode,
-			const struct data_write *write)
+			struct part *part)
 {
-	int64_t offset = write->offset_bytes;
-	int64_t end = offset + (int64_t)write->size_bytes;
+	int64_t offset = part->offset;
+	int64_t end = offset + (int64_t)part->size;
 	if (offset < 0 || end > DATA_SIZE_MAX)
 		return -EFBIG;
 	int r = journal_has_room(&volume->journal);
-	if (r < 0 || write->size_bytes == 0)
+	if (r < 0 || part->size == 0)
 		return r;
 	if (data_extents(volume, inode) == NULL)
 		return -ENOMEM;
-	const struct part part = {write->data, write->size_bytes, offset};
 	struct record *record;
 	r = grow_in_block(volume, inode, offset, end, &record);
 	if (r == 0)
-		r = write_extents(volume, inode, &part);
+		r = write_extents(volume, inode, part);
 	if (r < 0) {
 		journal_record_discard(volume, record);
 		data_trim(volume, inode);
@@ -360,11 +373,21 @@ static int write_locked(struct volume *volume, struct inode *inode,
 int data_write(struct volume *volume, struct inode *inode,
 	       const struct data_write *write)
 {
-	if (volume->read_only)
-		return -EROFS;
-	slimlock_write(&inode->lock);
-	int r = write_locked(volume, inode, write);
-	slimlock_unlock(&inode->lock);
+	struct part part = {
+		.data = write->data,
+		.size = write->size_bytes,
+		.offset = write->offset_bytes,
+		.landed = write->landed_bytes,
+		.source = write->landed_at,
+	};
+	int r = -EROFS;
+	if (!volume->read_only) {
+		slimlock_write(&inode->lock);
+		r = write_locked(volume, inode, &part);
+		slimlock_unlock(&inode->lock);
+	}
+	if (part.landed > 0)
+		scratch_drop(volume->scratch, part.source, part.landed);
 	return r;
 }
 

@@ -31,6 +31,10 @@ struct data_write {
 	const void *data;
 	size_t size_bytes;
 	int64_t offset_bytes;
+	/* So many of the first bytes are not in data, but at this place of the
+	 * scratch file; data_write() takes their hold over in any case. */
+	size_t landed_bytes;
+	uint64_t landed_at;
 };
 int data_write(struct volume *volume, struct inode *inode,
 	       const struct data_write *write);

@@ -11,6 +11,7 @@
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
+#include "fusefs/landing.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
 #include "fusefs/space.h"
@@ -94,8 +95,7 @@ static int settle_write(fuse_req_t req, struct fusefs *fusefs,
 }
 
 static int write_handle(fuse_req_t req, struct fusefs *fusefs,
-			const struct data_write *write,
-			struct fuse_file_info *fi)
+			struct data_write *write, struct fuse_file_info *fi)
 {
 	struct inode *inode = ops_handle_of(fi)->inode;
 	int r = 0;
@@ -105,8 +105,10 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 	if (!fi->writepage && (wire_clears_set_id() || inode->has_capability))
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   ops_set_id(req, inode));
-	if (r == 0)
+	if (r == 0) {
+		write->landed_bytes = landing_take(&write->landed_at);
 		r = data_write(fusefs->volume, inode, write);
+	}
 	if (r < 0 || fi->writepage)
 		return r;
 	const struct commit_range range = {
@@ -125,13 +127,14 @@ void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
 		ops_leave(fusefs);
 		return;
 	}
-	const struct data_write write = {
+	struct data_write write = {
 		.data = data, .size_bytes = size, .offset_bytes = offset};
 	int r = -ops_check_handle(fusefs, fi);
 	if (r < 0 && fi->writepage)
 		r = 0; /* a late page of the lost past: thrown away */
 	else if (r == 0)
 		r = write_handle(req, fusefs, &write, fi);
+	landing_drop();
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else

@@ -51,6 +51,7 @@ int scratch_open(const char *directory, uint64_t limit_bytes,
 	scratch->fd = fd;
 	scratch->limit_bytes = limit_bytes;
 	scratch->current = NO_CHUNK;
+	scratch->landing = NO_CHUNK;
 	pthread_mutex_init(&scratch->lock, NULL);
 	pthread_cond_init(&scratch->wanted, NULL);
 	pthread_cond_init(&scratch->moved, NULL);
@@ -73,7 +74,7 @@ void scratch_close(struct scratch *scratch)
 	free(scratch);
 }
 
-static size_t add_chunk(struct scratch *scratch)
+size_t scratch_add_chunk(struct scratch *scratch)
 {
 	uint64_t end = (uint64_t)(scratch->count + 1) * SCRATCH_CHUNK;
 	if (scratch->limit_bytes != 0 && end > scratch->limit_bytes &&
@@ -98,6 +99,8 @@ static size_t emptiest_chunk(const struct scratch *scratch)
 	size_t best = NO_CHUNK;
 	for (size_t i = 0; i < scratch->count; i++) {
 		uint32_t used = scratch->chunks[i].used;
+		if (i == scratch->landing)
+			continue;
 		if (used == 0)
 			return i;
 		if (used < UNITS - UNITS / SLACK &&
@@ -107,18 +110,26 @@ static size_t emptiest_chunk(const struct scratch *scratch)
 	return best;
 }
 
+bool scratch_has_holes(const struct scratch *scratch)
+{
+	uint64_t total = (uint64_t)scratch->count * UNITS;
+	return total - scratch->used_units > total / SLACK;
+}
+
 /* Where the next space comes from, when the current chunk is exhausted. */
 static size_t next_chunk(struct scratch *scratch)
 {
-	uint64_t total = (uint64_t)scratch->count * UNITS;
 	size_t chosen = NO_CHUNK;
-	if (total - scratch->used_units > total / SLACK)
+	if (scratch_has_holes(scratch))
 		chosen = emptiest_chunk(scratch);
 	if (chosen == NO_CHUNK)
-		chosen = add_chunk(scratch);
+		chosen = scratch_add_chunk(scratch);
+	if (chosen == NO_CHUNK && !scratch->expected)
+		scratch_end_landing(scratch);
 	if (chosen == NO_CHUNK) /* at the limit: any hole will do */
 		for (size_t i = 0; i < scratch->count; i++)
-			if (scratch->chunks[i].used < UNITS)
+			if (scratch->chunks[i].used < UNITS &&
+			    i != scratch->landing)
 				chosen = i;
 	if (chosen != NO_CHUNK)
 		scratch->chunks[chosen].cursor = 0;
@@ -138,8 +149,8 @@ static uint32_t find_run(struct chunk *chunk, uint32_t want, uint32_t *ret_at)
 	return end - at;
 }
 
-static void take_units(struct scratch *scratch, struct chunk *chunk,
-		       uint32_t at, uint32_t count)
+void scratch_take_units(struct scratch *scratch, struct chunk *chunk,
+			uint32_t at, uint32_t count)
 {
 	memset(chunk->touched + at, 1, count);
 	chunk->used += count;
@@ -167,7 +178,7 @@ static int alloc_locked(struct scratch *scratch, uint32_t want,
 		if (chunk != NULL)
 			units = find_run(chunk, want, &at);
 		if (units > 0) {
-			take_units(scratch, chunk, at, units);
+			scratch_take_units(scratch, chunk, at, units);
 			*ret_offset =
 				(uint64_t)scratch->current * SCRATCH_CHUNK +
 				(uint64_t)at * SCRATCH_UNIT;
@@ -210,17 +221,18 @@ size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
 	size_t had = 0;
 	/* The rest of the last unit is ours only if nobody else touches it. */
 	if (slack == 0 || chunk->touched[unit] == 1) {
+		bool lands = last / SCRATCH_CHUNK == scratch->landing;
 		had = slack < want_bytes ? slack : want_bytes;
 		uint32_t at = unit + 1;
 		uint32_t end = at;
-		while (end < UNITS && had < want_bytes &&
+		while (!lands && end < UNITS && had < want_bytes &&
 		       chunk->touched[end] == 0) {
 			had += SCRATCH_UNIT;
 			end++;
 		}
 		if (end > at) {
 			uint32_t cursor = chunk->cursor;
-			take_units(scratch, chunk, at, end - at);
+			scratch_take_units(scratch, chunk, at, end - at);
 			if (cursor > chunk->cursor)
 				chunk->cursor = cursor;
 		}
@@ -282,6 +294,8 @@ static void drop_units(struct scratch *scratch, size_t index, uint32_t from,
 	uint32_t freed = drop_counts(chunk->touched + from, count);
 	chunk->used -= freed;
 	scratch->used_units -= freed;
+	if (index == scratch->landing)
+		return; /* stays, as it is, until landings end there */
 	if (freed > 0 && from < chunk->cursor && index != scratch->current)
 		chunk->cursor = from;
 	if (chunk->used > 0)

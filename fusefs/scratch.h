@@ -49,6 +49,14 @@ int scratch_alloc(struct scratch *scratch, size_t want_bytes,
 size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
 		      size_t want_bytes);
 
+/* A place in memory where data that is on its way may land, so that nobody has to
+ * copy it: how many bytes, 0 for none now. Begins at a multiple of
+ * SCRATCH_LANDING. One at a time, ended by scratch_landed(), which gives out
+ * what has come, a multiple of that (0: nothing), as scratch_alloc() does. */
+#define SCRATCH_LANDING 4096
+size_t scratch_land(struct scratch *scratch, char **ret_memory);
+uint64_t scratch_landed(struct scratch *scratch, size_t bytes);
+
 /* One more holder of a range; and one less. Every hold is dropped once. */
 void scratch_hold(struct scratch *scratch, uint64_t offset, uint64_t bytes);
 void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes);

@@ -34,6 +34,8 @@ struct scratch {
 	size_t count;
 	size_t capacity;
 	size_t current;
+	size_t landing; /* the chunk that only landings take from, or NO_CHUNK */
+	bool expected;	/* and one is under way */
 	uint64_t used_units;
 	bool deferred;
 	/* Memory for chunks, and what of it is free, last used on top. */
@@ -51,6 +53,15 @@ struct scratch {
 };
 
 /* All but the last with the lock held. */
+/* A new chunk at the end: its index, or NO_CHUNK. */
+size_t scratch_add_chunk(struct scratch *scratch);
+/* Free units of a chunk get their first holder, and are behind the cursor. */
+void scratch_take_units(struct scratch *scratch, struct chunk *chunk,
+			uint32_t at, uint32_t count);
+/* Whether so much of the file is free that it should not grow. */
+bool scratch_has_holes(const struct scratch *scratch);
+/* No more landings in their chunk, which becomes one like the others. */
+void scratch_end_landing(struct scratch *scratch);
 /* A chunk begins to be used: in memory, if there is room. */
 void scratch_settle_in(struct scratch *scratch, struct chunk *chunk);
 /* A chunk in memory leaves it. */

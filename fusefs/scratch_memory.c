@@ -88,7 +88,8 @@ static size_t next_to_move(struct scratch *scratch)
 		size_t index = (scratch->next_moved + i) % scratch->count;
 		const struct chunk *chunk = &scratch->chunks[index];
 		if (chunk->memory != NULL && chunk->users == 0 &&
-		    chunk->used > 0 && index != scratch->current)
+		    chunk->used > 0 && index != scratch->current &&
+		    index != scratch->landing)
 			return index;
 	}
 	return NO_CHUNK;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "fusefs/wire.h"
 
-#define FUSE_USE_VERSION 314
-
-#include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "fusefs/landing.h"
+#include "fusefs/ops.h"
+#include "fusefs/volume.h"
 
 /* Newer than the kernel headers of Debian 12; the protocol never changes a
  * number. */
@@ -44,8 +44,8 @@ static int64_t now_ns(void)
 
 static ssize_t wire_read(int fd, void *buffer, size_t size, void *user)
 {
-	(void)user;
-	return read(fd, buffer, size);
+	const struct fusefs *fusefs = user;
+	return landing_read(fusefs->volume->scratch, fd, buffer, size);
 }
 
 static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *user)

@@ -19,6 +19,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
 #include "fusefs/profile.h"
+#include "fusefs/scratch.h"
 #include "fusefs/slimlock.h"
 #include "fusefs/space.h"
 #include "fusefs/volume.h"
@@ -124,13 +125,40 @@ static ssize_t read_file(struct target *target, int file, void *buffer,
 			 offset);
 }
 
+/* As the daemon does it with large writes: what is in the scratch file already is
+ * not where the data should be. */
+static void land(struct scratch *scratch, struct data_write *write)
+{
+	static char rest[MODEL_BYTES];
+	char *memory;
+	size_t room;
+
+	if (write->size_bytes == 0 || write->size_bytes % SCRATCH_LANDING != 0)
+		return;
+	room = scratch_land(scratch, &memory);
+	if (room == 0)
+		return;
+	if (room > write->size_bytes)
+		room = write->size_bytes;
+	memcpy(memory, write->data, room);
+	memcpy(rest + room, (const char *)write->data + room,
+	       write->size_bytes - room);
+	memset(rest, 0x5a, room);
+	write->data = rest;
+	write->landed_bytes = room;
+	write->landed_at = scratch_landed(scratch, room);
+}
+
 static int write_file(struct target *target, int file, enum act_kind how,
 		      const void *data, size_t size, int64_t offset)
 {
 	struct volume_target *self = self_of(target);
 	struct inode *inode = self->inodes[file];
-	const struct data_write write = {data, size, offset};
+	struct data_write write = {
+		.data = data, .size_bytes = size, .offset_bytes = offset};
 	const struct commit_range range = {offset, offset + (int64_t)size};
+
+	land(self->volume->scratch, &write);
 	int r = data_write(self->volume, inode, &write);
 
 	if (r == 0 && how == ACT_DIRECT)
@@ -322,6 +350,7 @@ struct target *target_volume_start(const char *profile)
 		.source = self->store,
 		.scratch_directory = self->directory,
 		.profile = profile,
+		.memory_chunks = 2,
 	};
 	if (mkdir(self->store, 0755) < 0 ||
 	    volume_open(&config, self->events, &self->volume, &why) < 0) {
