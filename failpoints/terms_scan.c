@@ -90,37 +90,45 @@ bool terms_scan_word(struct terms_scan *scan)
 	}
 }
 
+static int refuse(const struct terms_scan *scan, size_t offset,
+		  const char *sentence)
+{
+	errmsg_set(scan->why, "offset %zu: %s", offset, sentence);
+	return -EINVAL;
+}
+
 int terms_scan_refuse(const struct terms_scan *scan, size_t offset,
 		      const char *format, ...)
 {
 	char sentence[ERRMSG_MAX];
 	va_list args;
 
-	if (!scan->why)
-		return -EINVAL;
 	va_start(args, format);
 	if (vsnprintf(sentence, sizeof(sentence), format, args) < 0)
 		sentence[0] = '\0';
 	va_end(args);
-	errmsg_set(scan->why, "offset %zu: %s", offset, sentence);
-	return -EINVAL;
+	return refuse(scan, offset, sentence);
 }
 
 int terms_scan_unexpected(const struct terms_scan *scan, const char *end,
 			  const char *wanted)
 {
 	struct terms_scan behind = *scan;
+	char sentence[ERRMSG_MAX];
 	char shown[EXCERPT_MAX];
 
-	if (terms_scan_peek(scan) == TERMS_SCAN_END)
-		return terms_scan_refuse(scan, scan->at, "%s; %s", end, wanted);
+	if (terms_scan_peek(scan) == TERMS_SCAN_END) {
+		(void)snprintf(sentence, sizeof(sentence), "%s; %s", end,
+			       wanted);
+		return refuse(scan, scan->at, sentence);
+	}
 	/* Show a whole word, arrow or character, whatever there is. */
 	if (!terms_scan_word(&behind) && !terms_scan_arrow(&behind))
 		while (++behind.at < scan->length_bytes &&
 		       (scan->source[behind.at] & 0xc0) == 0x80)
 			;
-	return terms_scan_refuse(scan, scan->at, "unexpected '%s'; %s",
-				 excerpt_of(scan->source + scan->at,
-					    behind.at - scan->at, shown),
-				 wanted);
+	excerpt_of(scan->source + scan->at, behind.at - scan->at, shown);
+	(void)snprintf(sentence, sizeof(sentence), "unexpected '%s'; %s", shown,
+		       wanted);
+	return refuse(scan, scan->at, sentence);
 }
