@@ -22,6 +22,7 @@
 #include "fusefs/step.h"
 #include "fusefs/store.h"
 #include "fusefs/surface.h"
+#include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/writeback.h"
 
@@ -254,6 +255,12 @@ static struct profile_choice choose(struct volume *volume, struct inode *inode,
 	slimlock_read(&inode->lock);
 	sync.changed = inode->sync_seq > volume->journal.committed;
 	sync.size_changed = inode->datasync_seq > volume->journal.committed;
+	sync.status_owed = inode->status_owed;
+	if (inode->written != NULL) {
+		int64_t end = range->to < inode->size_bytes ? range->to
+							    : inode->size_bytes;
+		sync.data_grows = end > inode->written->journal_size_bytes;
+	}
 	slimlock_unlock(&inode->lock);
 	if (!sync.directory && !(datasync ? sync.size_changed : sync.changed))
 		sync.data_allocates = data_needs_blocks(volume, inode, range);
@@ -309,6 +316,11 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		r = own_data(&commit, inode, &pages, false);
 	if (r == 0 && choice.all_names)
 		r = commit_times(&commit);
+	if (r == 0 && choice.all_names) {
+		slimlock_write(&inode->lock);
+		inode->status_owed = false;
+		slimlock_unlock(&inode->lock);
+	}
 	return end(&commit, r);
 }
 
@@ -329,7 +341,14 @@ static int push(struct commit *commit, struct inode *inode,
 	slimlock_write(&inode->lock);
 	bool go = !only_if_allocates ||
 		  data_allocates(volume, inode, fd, range->from, range->to);
-	if (go)
+	bool tail = go && fd >= 0 && profile_writes_tail(volume->profile) &&
+		    commit->mode == MODE_ALLOW_WRITES;
+	slimlock_unlock(&inode->lock);
+	/* Before the records of this push, which change more than the end. */
+	if (tail)
+		r = tail_write_in_place(volume, inode, range);
+	slimlock_write(&inode->lock);
+	if (go && r == 0)
 		r = data_push_locked(volume, inode, fd, range->from, range->to);
 	slimlock_unlock(&inode->lock);
 	if (fd >= 0)

@@ -308,6 +308,7 @@ static void append_record(struct volume *volume, struct inode *inode,
 	}
 	inode->sync_seq = journal_append(&volume->journal, record);
 	inode->datasync_seq = inode->sync_seq;
+	inode->status_owed = true;
 }
 
 /* As ext4_da_write_end() has it: a write is taken page by page, and where a page
@@ -366,7 +367,7 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		inode->size_bytes = end;
 	if (inode->written->dirty_since_ns == 0)
 		inode->written->dirty_since_ns = inode_nanoseconds(inode_now());
-	inode_touch(volume, inode, INODE_CHANGE_CONTENT);
+	inode_touch(volume, inode, INODE_CHANGE_WRITE);
 	return 0;
 }
 
@@ -461,8 +462,11 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	if (hidden != NULL && hidden->seq == UINT64_MAX)
 		extents_mark(inode->extents, hidden, hidden->state,
 			     inode->sync_seq);
-	if (size == 0)
-		inode->written->truncated = true;
+	enum profile_close close = profile_pushes_on_close(volume->profile);
+	if ((close == PROFILE_CLOSE_AFTER_EMPTYING && size == 0) ||
+	    (close == PROFILE_CLOSE_AFTER_SHRINKING &&
+	     size <= inode->size_bytes))
+		inode->truncated = true;
 	if (size <= inode->size_bytes) {
 		data_order(volume, inode, size);
 		uint64_t blocks = ((uint64_t)size + 4095) / 4096 * 8;

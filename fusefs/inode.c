@@ -380,8 +380,10 @@ void inode_touch(struct volume *volume, struct inode *inode, int change)
 	struct timespec now = inode_now();
 	inode->ctime = now;
 	inode->touched = true;
-	if (change & INODE_CHANGE_CONTENT)
+	if (change & (INODE_CHANGE_CONTENT | INODE_CHANGE_WRITE))
 		inode->mtime = now;
+	if (change != INODE_CHANGE_WRITE)
+		inode->status_owed = true;
 	inode->sync_seq = journal_tick(&volume->journal);
 	if (change & INODE_CHANGE_DATASYNC)
 		inode->datasync_seq = inode->sync_seq;

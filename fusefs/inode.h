@@ -59,7 +59,6 @@ struct inode_written {
 	int64_t ordered_from;
 	int64_t ordered_to; /* 0: none */
 	uint32_t flushing;  /* commits that copy its extents right now */
-	bool truncated;	    /* to 0, and not closed since (profile.h) */
 };
 
 struct inode {
@@ -107,8 +106,10 @@ struct inode {
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
 	bool touched;		       /* ctime is not what the store has */
-	bool unnamed; /* by O_TMPFILE, and without a name ever since */
-	bool lingers; /* unlinked, and not so in the durable image */
+	bool unnamed;	  /* by O_TMPFILE, and without a name ever since */
+	bool lingers;	  /* unlinked, and not so in the durable image */
+	bool status_owed; /* more than times changed since its last own sync */
+	bool truncated;	  /* and not closed since (profile_pushes_on_close()) */
 	struct list times_link;
 	struct list open_link;
 	struct extents *extents;       /* NULL: all as in the store */
@@ -194,6 +195,7 @@ enum inode_change {
 	INODE_CHANGE_STATUS = 1,
 	INODE_CHANGE_CONTENT = 2,
 	INODE_CHANGE_DATASYNC = 4, /* size or allocation: fdatasync cares */
+	INODE_CHANGE_WRITE = 8,	   /* of content, and of nothing else */
 };
 void inode_touch(struct volume *volume, struct inode *inode, int change);
 /* The next commit of names stores its times. The lock as above. */

@@ -525,9 +525,10 @@ static int check_replace(struct volume *volume, const struct inode *moved,
 		return -ENOTDIR;
 	if (!inode_is_directory(moved) && inode_is_directory(replaced))
 		return -EISDIR;
-	return inode_is_directory(replaced)
-		       ? names_check_empty_locked(volume, replaced)
-		       : 0;
+	if (!inode_is_directory(replaced))
+		return 0;
+	int r = names_check_empty_locked(volume, replaced);
+	return r == -ENOTEMPTY ? profile_not_empty_error(volume->profile) : r;
 }
 
 static void account_rename(struct volume *volume,
@@ -545,10 +546,17 @@ static void account_rename(struct volume *volume,
 	count_child(rename->to_directory, in);
 	touch(volume, rename->from_directory, INODE_CHANGE_CONTENT);
 	touch(volume, rename->to_directory, INODE_CHANGE_CONTENT);
-	touch(volume, moved, INODE_CHANGE_STATUS);
-	if (replaced != NULL && exchange)
+	bool files =
+		!exchange || profile_exchange_changes_files(volume->profile);
+	/* Directories have to know their new parent in any case. */
+	if (exchange && rename->from_directory != rename->to_directory)
+		files = files || inode_is_directory(moved) ||
+			inode_is_directory(replaced);
+	if (files)
+		touch(volume, moved, INODE_CHANGE_STATUS);
+	if (exchange && files)
 		touch(volume, replaced, INODE_CHANGE_STATUS);
-	else if (replaced != NULL)
+	else if (!exchange && replaced != NULL)
 		lose_link(volume, replaced);
 }
 

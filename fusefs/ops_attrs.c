@@ -5,10 +5,10 @@
 
 #include "fusefs/access.h"
 #include "fusefs/attrs.h"
-#include "fusefs/data.h"
 #include "fusefs/inode.h"
 #include "fusefs/ops.h"
 #include "fusefs/store.h"
+#include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 #include "fusefs/xattrs.h"
@@ -115,7 +115,7 @@ static int change(fuse_req_t req, struct fusefs *fusefs, struct inode *inode,
 					   ops_set_id(req, inode));
 	}
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
-		r = data_truncate(fusefs->volume, inode, attr->st_size);
+		r = tail_truncate(fusefs->volume, inode, attr->st_size);
 	int set = translate(attr, to_set, &st);
 	if (set & (ATTRS_UID | ATTRS_GID) && ops_is_outsider(req, inode))
 		set |= ATTRS_OUTSIDER;

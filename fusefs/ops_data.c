@@ -14,7 +14,7 @@
 #include "fusefs/landing.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
-#include "fusefs/space.h"
+#include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 
@@ -184,8 +184,8 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset,
 	struct fusefs *fusefs = ops_enter(req);
 	int r = ops_is_control(nodeid) ? -EPERM : -ops_check_handle(fusefs, fi);
 	if (r == 0)
-		r = space_allocate(fusefs->volume, ops_inode(fusefs, nodeid),
-				   mode, offset, length);
+		r = tail_allocate(fusefs->volume, ops_inode(fusefs, nodeid),
+				  mode, offset, length);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }

@@ -15,6 +15,7 @@
 #include "fusefs/names.h"
 #include "fusefs/ops.h"
 #include "fusefs/profile.h"
+#include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 
@@ -74,7 +75,7 @@ static int cut_off(fuse_req_t req, struct fusefs *fusefs, struct inode *inode)
 {
 	int r = attrs_clear_privileges(fusefs->volume, inode,
 				       ops_set_id(req, inode));
-	return r < 0 ? r : data_truncate(fusefs->volume, inode, 0);
+	return r < 0 ? r : tail_truncate(fusefs->volume, inode, 0);
 }
 
 /* Takes the handle over, also if it fails. */
@@ -242,12 +243,9 @@ void ops_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 
 static void close_inode(struct volume *volume, struct inode *inode)
 {
-	if (!profile_pushes_on_close(volume->profile))
-		return;
 	slimlock_write(&inode->lock);
-	bool push = inode->written != NULL && inode->written->truncated;
-	if (push)
-		inode->written->truncated = false;
+	bool push = inode->truncated;
+	inode->truncated = false;
 	slimlock_unlock(&inode->lock);
 	if (push)
 		commit_push(volume, inode, NULL, true);

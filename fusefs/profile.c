@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fusefs/profile.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -8,12 +9,15 @@ struct profile {
 	const char *name;
 	struct profile_choice (*choose)(const struct profile_sync *sync);
 	bool pushes_on_replace;
-	bool pushes_on_close;
+	bool writes_tail;
+	bool exchange_keeps_files;
 	bool grows_in_block;
 	bool direct_is_durable;
 	bool orders_zeroed_blocks;
 	bool pushes_before_zeroing;
 	bool is_partial;
+	enum profile_close pushes_on_close;
+	int not_empty_error;
 	int block_bytes;
 };
 
@@ -31,6 +35,24 @@ static struct profile_choice choose_ext4(const struct profile_sync *sync)
 	return (struct profile_choice){
 		.own_data = true,
 		.all_names = joined || sync->data_allocates,
+	};
+}
+
+/*
+ * The log is forced up to the newest change of the inode, and that takes all
+ * before it. fdatasync looks at what was logged of the inode since it was last
+ * forced by a sync of its own, whatever was committed meanwhile: only if that is
+ * nothing but times does it leave the log alone. A directory has no more to
+ * write than its log.
+ */
+static struct profile_choice choose_xfs(const struct profile_sync *sync)
+{
+	if (sync->directory)
+		return (struct profile_choice){.all_names = sync->changed};
+	bool logged = sync->changed && (!sync->datasync || sync->status_owed);
+	return (struct profile_choice){
+		.own_data = true,
+		.all_names = logged || sync->data_allocates || sync->data_grows,
 	};
 }
 
@@ -54,28 +76,42 @@ static const struct profile profiles[] = {
 		.name = "ext4",
 		.choose = choose_ext4,
 		.pushes_on_replace = true,
-		.pushes_on_close = true,
+		.pushes_on_close = PROFILE_CLOSE_AFTER_EMPTYING,
 		.grows_in_block = true,
 		.direct_is_durable = true,
 		.orders_zeroed_blocks = true,
 		.pushes_before_zeroing = true,
+		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
 	},
 	{
 		.name = "ext4,block=4096",
 		.choose = choose_ext4,
 		.pushes_on_replace = true,
-		.pushes_on_close = true,
+		.pushes_on_close = PROFILE_CLOSE_AFTER_EMPTYING,
 		.grows_in_block = true,
 		.direct_is_durable = true,
 		.orders_zeroed_blocks = true,
 		.pushes_before_zeroing = true,
+		.not_empty_error = -ENOTEMPTY,
+		.block_bytes = 4096,
+	},
+	{
+		.name = "xfs",
+		.choose = choose_xfs,
+		.pushes_on_close = PROFILE_CLOSE_AFTER_SHRINKING,
+		.direct_is_durable = true,
+		.pushes_before_zeroing = true,
+		.writes_tail = true,
+		.exchange_keeps_files = true,
+		.not_empty_error = -EEXIST,
 		.block_bytes = 4096,
 	},
 	{
 		.name = "posix",
 		.choose = choose_posix,
 		.is_partial = true,
+		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
 	},
 };
@@ -90,7 +126,7 @@ const struct profile *profile_find(const char *name)
 
 const char *profile_names(void)
 {
-	return "'ext4', 'ext4,block=4096', 'posix'";
+	return "'ext4', 'ext4,block=4096', 'xfs', 'posix'";
 }
 
 const char *profile_name(const struct profile *profile)
@@ -119,9 +155,24 @@ bool profile_pushes_on_replace(const struct profile *profile)
 	return profile->pushes_on_replace;
 }
 
-bool profile_pushes_on_close(const struct profile *profile)
+enum profile_close profile_pushes_on_close(const struct profile *profile)
 {
 	return profile->pushes_on_close;
+}
+
+bool profile_writes_tail(const struct profile *profile)
+{
+	return profile->writes_tail;
+}
+
+bool profile_exchange_changes_files(const struct profile *profile)
+{
+	return !profile->exchange_keeps_files;
+}
+
+int profile_not_empty_error(const struct profile *profile)
+{
+	return profile->not_empty_error;
 }
 
 bool profile_grows_in_block(const struct profile *profile)

@@ -18,6 +18,8 @@ struct profile_sync {
 	bool changed;	     /* it has uncommitted changes of any kind */
 	bool size_changed;   /* ... of its size or allocation */
 	bool data_allocates; /* its unsynced data needs new blocks */
+	bool data_grows;     /* ... or makes it longer than its records do */
+	bool status_owed;    /* more than times changed since its last sync */
 };
 
 /* What the commit takes. */
@@ -41,8 +43,19 @@ bool profile_is_partial(const struct profile *profile);
 /* A rename over an existing file sends the data of the renamed one out with the
  * next commit of names. */
 bool profile_pushes_on_replace(const struct profile *profile);
-/* So does the close after a truncation to 0. */
-bool profile_pushes_on_close(const struct profile *profile);
+/* So does the close after a truncation to 0, or to any smaller size. */
+enum profile_close {
+	PROFILE_CLOSE_NOTHING,
+	PROFILE_CLOSE_AFTER_EMPTYING,
+	PROFILE_CLOSE_AFTER_SHRINKING,
+};
+enum profile_close profile_pushes_on_close(const struct profile *profile);
+/* A new size writes pages around the new and the old end (tail.h). */
+bool profile_writes_tail(const struct profile *profile);
+/* An exchange changes the files, not only their directories. */
+bool profile_exchange_changes_files(const struct profile *profile);
+/* What a rename over a directory with entries says, negative. */
+int profile_not_empty_error(const struct profile *profile);
 /* Growing inside the allocated last block changes the size with the names,
  * whatever becomes of the data. */
 bool profile_grows_in_block(const struct profile *profile);

@@ -183,6 +183,29 @@ static int write_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
+int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
+		    const void *data, size_t size_bytes)
+{
+	int fd;
+	int r = store_get_fd(volume, inode, true, &fd);
+	if (r < 0)
+		return r;
+	struct stat before;
+	struct store_privileges privileges;
+	r = look_before(volume, inode, fd, &before);
+	if (r == 0) {
+		const struct timespec times[2] = {before.st_atim,
+						  before.st_mtim};
+		store_save_privileges(inode, fd, before.st_mode, &privileges);
+		r = store_write(fd, data, size_bytes, offset);
+		if (r == 0)
+			r = store_restore_privileges(fd, &privileges);
+		(void)store_set_file_times(fd, times); /* only cosmetic */
+	}
+	store_put_fd(volume->store, inode);
+	return r;
+}
+
 void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
 		   const char *reason)
 {

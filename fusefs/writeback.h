@@ -48,6 +48,11 @@ int writeback_times_locked(struct volume *volume, enum mode_kind mode,
 /* Logs that something which the program was told is stored is not. */
 void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
 			       const char *why);
+/* Writes into a block that the store's file has, and leaves all else of the file
+ * as it is. The commit lock is held. 0 or an error of the store. */
+int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
+		    const void *data, size_t size_bytes);
+
 void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
 		   const char *reason);
 void writeback_log_locked(struct volume *volume, struct inode *inode,

@@ -107,9 +107,9 @@ static void close_file(struct target *target, int file)
 	struct inode *inode = self->inodes[file];
 
 	slimlock_write(&inode->lock);
-	bool push = inode->written != NULL && inode->written->truncated;
+	bool push = inode->truncated;
 	if (push)
-		inode->written->truncated = false;
+		inode->truncated = false;
 	slimlock_unlock(&inode->lock);
 	if (push && profile_pushes_on_close(self->volume->profile))
 		commit_push(self->volume, inode, NULL, true);

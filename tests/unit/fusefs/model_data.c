@@ -113,9 +113,9 @@ static void close_file(struct model *model, struct twin_node *node)
 	struct inode *inode = model_inode(model, node);
 
 	model_trace(model, "close %d", model_id(model, node));
-	if (inode->written != NULL && inode->written->truncated &&
+	if (inode->truncated &&
 	    profile_pushes_on_close(model->volume->profile)) {
-		inode->written->truncated = false;
+		inode->truncated = false;
 		commit_push(model->volume, inode, NULL, true);
 		model_pushed(model);
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,6 +99,58 @@ static void commit_takes_what_the_ext4_row_says(void **state)
 	}
 }
 
+/* Where xfs decides otherwise. */
+static const struct decision of_xfs[] = {
+	{
+		"fsync of a directory that did not change",
+		{.directory = true},
+		{.all_names = false},
+	},
+	{
+		"fsync of a directory that changed",
+		{.directory = true, .changed = true},
+		{.all_names = true},
+	},
+	{
+		"fsync of a file that did not change",
+		{.status_owed = true},
+		{.own_data = true},
+	},
+	{
+		"fdatasync when only times changed",
+		{.datasync = true, .changed = true},
+		{.own_data = true},
+	},
+	{
+		"fdatasync when more changed since its last sync",
+		{.datasync = true, .changed = true, .status_owed = true},
+		{.own_data = true, .all_names = true},
+	},
+	{
+		"fdatasync of data that makes the file longer",
+		{.datasync = true, .data_grows = true},
+		{.own_data = true, .all_names = true},
+	},
+};
+
+static void commit_takes_what_the_xfs_row_says(void **state)
+{
+	const struct profile *profile = profile_find("xfs");
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(of_xfs); i++) {
+		const struct decision *row = &of_xfs[i];
+		struct profile_choice got = profile_choose(profile, &row->sync);
+		if (got.own_data != row->choice.own_data ||
+		    got.all_names != row->choice.all_names)
+			fail_msg("%s: own data %d, all names %d", row->event,
+				 got.own_data, got.all_names);
+	}
+	assert_int_equal(profile_not_empty_error(profile), -EEXIST);
+	assert_false(profile_exchange_changes_files(profile));
+	assert_false(profile_pushes_on_replace(profile));
+}
+
 /* More that is known never makes a commit of ext4 smaller. */
 static void knowing_more_never_commits_less(void **state)
 {
@@ -190,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commit_takes_what_the_ext4_row_says),
+		cmocka_unit_test(commit_takes_what_the_xfs_row_says),
 		cmocka_unit_test(knowing_more_never_commits_less),
 		cmocka_unit_test(ext4_pushes_and_grows_as_measured),
 		cmocka_unit_test(posix_takes_nothing_but_what_is_asked_for),

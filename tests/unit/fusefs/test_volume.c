@@ -129,7 +129,7 @@ static void close_after_truncation_pushes_data(void **state)
 	sandbox_sync(sandbox);
 	assert_int_equal(data_truncate(sandbox->volume, inode, 0), 0);
 	assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'n'), 0);
-	assert_true(inode->written->truncated);
+	assert_true(inode->truncated);
 	commit_push(sandbox->volume, inode, NULL, true);
 	sandbox_put(sandbox, "c", 1, 'x');
 	assert_int_equal(sandbox_fsync(sandbox, "c"), 0);
