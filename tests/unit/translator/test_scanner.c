@@ -87,7 +87,7 @@ static const struct {
 	{"R\"a\"", "!wl"},
 	/* directives */
 	{"#if a\nb", "!h+w+w+!w"},
-	{" # define A \\\n b // c\nd", "!h+w+w+!w+c+!w"},
+	{" # define A \\\n b // c\nx", "!h+w+w+!w+c+!w"},
 	{"/* a */ #if b", "!bh+w+w+"},
 	{"a #b", "!wpw"},
 	{"#define A /* \n */ b\nc", "!h+w+w+b+w+!w"},
