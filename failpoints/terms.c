@@ -5,8 +5,8 @@
  * same in every run, whichever thread it is on. A count is one more counter:
  * who gets a number below the limit passes.
  *
- * The counters are relaxed: each is exact by itself, and nothing else is
- * published through them.
+ * Each counter is exact by itself. Who has seen a hit counted has seen what its
+ * thread did before it.
  */
 #include "failpoints/terms.h"
 
@@ -85,18 +85,26 @@ static bool all_allow(struct terms *terms, const struct terms_term *term,
 	return true;
 }
 
+/* Then hits are what fires, and need no second counter: threads that hit one
+ * point fight for it. */
+static bool fires_always(const struct terms *terms)
+{
+	return terms->terms[0].modifier_count == 0;
+}
+
 bool terms_decide(struct terms *terms, struct terms_decision *ret_decision)
 {
 	uint64_t hit = 1 + atomic_fetch_add_explicit(&terms->hits, 1,
-						     memory_order_relaxed);
+						     memory_order_release);
 
 	for (size_t i = 0; i < terms->term_count; i++) {
 		const struct terms_term *term = &terms->terms[i];
 
 		if (!all_allow(terms, term, hit))
 			continue;
-		atomic_fetch_add_explicit(&terms->fired, 1,
-					  memory_order_release);
+		if (!fires_always(terms))
+			atomic_fetch_add_explicit(&terms->fired, 1,
+						  memory_order_release);
 		*ret_decision = (struct terms_decision){
 			.id = term->action->id,
 			.action = term->action,
@@ -116,7 +124,9 @@ struct terms_counts terms_counts(const struct terms *terms)
 	/* In this order, so that no more seem to have fired than were hit. */
 	counts.fired =
 		atomic_load_explicit(&terms->fired, memory_order_acquire);
-	counts.hits = atomic_load_explicit(&terms->hits, memory_order_relaxed);
+	counts.hits = atomic_load_explicit(&terms->hits, memory_order_acquire);
+	if (fires_always(terms))
+		counts.fired = counts.hits;
 	return counts;
 }
 
