@@ -32,10 +32,10 @@
 #define ARMED_MAX_NS 60.0
 #define POINTS 10
 #define THREADS_MAX 4
-#define ROUNDS 31
-#define ROUNDS_CHECK 7
+#define ROUNDS 15
+#define ROUNDS_CHECK 5
 #define TURNS_DISABLED 500000
-#define TURNS_ARMED 50000
+#define TURNS_ARMED 100000
 
 #define HIT(number)                                                            \
 	do {                                                                   \
