@@ -12,7 +12,13 @@
 
 /* Sorted by name; the details below have them, too. */
 static const struct cmd *const verbs[] = {
+#ifdef FAILPOINT_CLIENT
+	&cmd_failpoint_clear, &cmd_failpoint_list,
+#endif
 	&cmd_failpoint_parse,
+#ifdef FAILPOINT_CLIENT
+	&cmd_failpoint_set,   &cmd_failpoint_status, &cmd_failpoint_wait,
+#endif
 };
 
 static const struct program failpoint = {
@@ -53,7 +59,17 @@ const struct cmd cmd_failpoint = {
 	.details = "Points in programs that can be made to fail: see "
 		   "failpoint(7).\n\n"
 		   "Verbs ('flakey failpoint VERB --help' says more):\n"
-		   "  parse TERMS   say what terms mean\n",
+#ifdef FAILPOINT_CLIENT
+		   "  clear [NAME...]   disable points of a program\n"
+		   "  list              list the points of a program\n"
+#endif
+		   "  parse TERMS       say what terms mean\n"
+#ifdef FAILPOINT_CLIENT
+		   "  set NAME TERMS    arm points of a program\n"
+		   "  status NAME       say how a point of a program is\n"
+		   "  wait NAME         wait until a point has fired\n"
+#endif
+	,
 	.operands_min = 1,
 	.operands_max = -1,
 	.run = run,
