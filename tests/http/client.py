@@ -114,7 +114,7 @@ def main():
             talk(host)
     refused("no address", Done(None, "list"), 2, "GOFAIL_HTTP")
     refused("no such path", Done("unix:/nowhere", "list"), 1, "cannot ask")
-    refused("no such verb", Done(None, "lsit"), 2, "did you mean 'list'")
+    refused("no such verb", Done(None, "xlist"), 2, "did you mean 'list'")
     return tap.done()
 
 
