@@ -373,7 +373,7 @@ struct twin {
 	uint8_t *data;
 	uint64_t used_units;
 	/* What lands; a landing under way, and the chunk of the last. */
-	uint8_t ee[SCRATCH_CHUNK];
+	uint8_t lands[SCRATCH_CHUNK];
 	char *memory;
 	size_t room;
 	size_t landing;
@@ -492,7 +492,7 @@ static void step_land(struct twin *twin)
 		twin->room = scratch_land(twin->scratch, &twin->memory);
 		assert_int_equal(twin->room % SCRATCH_LANDING, 0);
 		if (twin->room > 0)
-			memcpy(twin->memory, twin->ee, twin->room);
+			memcpy(twin->memory, twin->lands, twin->room);
 		return;
 	}
 	if (twin->count == RANGES_MAX)
@@ -507,7 +507,7 @@ static void step_land(struct twin *twin)
 		return;
 	for (uint64_t at = offset; at < offset + bytes; at += SCRATCH_UNIT)
 		assert_int_equal(twin->touched[at / SCRATCH_UNIT], 0);
-	assert_memory_equal(memory, twin->ee, bytes);
+	assert_memory_equal(memory, twin->lands, bytes);
 	memcpy(twin->data + offset, memory, bytes);
 	add_range(twin, offset, bytes);
 	twin->landings++;
@@ -606,7 +606,8 @@ static void compare_with_twin(size_t memory_chunks)
 	static struct twin twin;
 
 	twin = (struct twin){.scratch = open_scratch(0), .landing = SIZE_MAX};
-	memset(twin.ee, 0xee, sizeof(twin.ee));
+	for (size_t i = 0; i < sizeof(twin.lands); i++)
+		twin.lands[i] = (uint8_t)(i ^ i >> 8 ^ i >> 16 ^ 0xee);
 	if (memory_chunks > 0)
 		scratch_use_memory(twin.scratch, memory_chunks);
 	twin.touched = calloc(UNITS_MAX, sizeof(*twin.touched));
