@@ -138,6 +138,9 @@ static void land(struct scratch *scratch, struct data_write *write)
 	room = scratch_land(scratch, &memory);
 	if (room == 0)
 		return;
+	/* Sometimes there is no more room, and the rest is where it should be. */
+	if (write->offset_bytes % 2 == 0)
+		room = SCRATCH_LANDING;
 	if (room > write->size_bytes)
 		room = write->size_bytes;
 	memcpy(memory, write->data, room);
