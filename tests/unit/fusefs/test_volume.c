@@ -579,9 +579,53 @@ static void close_forgets_what_was_not_committed(void **state)
 	volume_close(NULL);
 }
 
+static int write_landed(struct volume *volume, struct inode *inode,
+			int64_t offset, char byte)
+{
+	static char data[8192];
+	char *memory;
+
+	assert_true(scratch_land(volume->scratch, &memory) >= 4096);
+	memset(memory, byte, 4096);
+	memset(data + 4096, byte, 4096);
+	const struct data_write write = {
+		.data = data,
+		.size_bytes = sizeof(data),
+		.offset_bytes = offset,
+		.landed_bytes = 4096,
+		.landed_at = scratch_landed(volume->scratch, 4096),
+	};
+	return data_write(volume, inode, &write);
+}
+
+static void what_has_landed_is_held_by_the_file_alone(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct volume *volume = sandbox->volume;
+	struct inode *inode = sandbox_put(sandbox, "a", 0, 'a');
+
+	scratch_use_memory(volume->scratch, 2);
+	assert_int_equal(write_landed(volume, inode, 0, 'b'), 0);
+	assert_int_equal(scratch_used(volume->scratch), 8192);
+	assert_int_equal(write_landed(volume, inode, 4096, 'c'), 0);
+	assert_int_equal(scratch_used(volume->scratch), 12288);
+	sandbox_expect_live(sandbox, inode, "b*4096 c*8192");
+	/* What fails leaves nothing behind. */
+	assert_int_equal(write_landed(volume, inode, DATA_SIZE_MAX, 'd'),
+			 -EFBIG);
+	volume->read_only = true;
+	assert_int_equal(write_landed(volume, inode, 0, 'd'), -EROFS);
+	volume->read_only = false;
+	assert_int_equal(scratch_used(volume->scratch), 12288);
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	assert_int_equal(scratch_used(volume->scratch), 0);
+	sandbox_expect_stored(sandbox, "a[12288:b*4096 c*8192]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SANDBOX_TEST(what_has_landed_is_held_by_the_file_alone),
 		SANDBOX_TEST(what_came_and_went_never_touches_the_store),
 		SANDBOX_TEST(fsync_stores_the_new_file_with_its_name),
 		SANDBOX_TEST(fsync_takes_names_of_others_and_not_their_data),
