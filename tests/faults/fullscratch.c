@@ -75,6 +75,7 @@ static off_t fill(int fd, char byte)
 	off_t size = 0;
 
 	memset(buffer, byte, sizeof(buffer));
+	errno = 0;
 	for (size_t step = MIB; step >= PAGE; step /= 2)
 		for (int i = 0; i < FILL_MIB_MAX; i++) {
 			ssize_t n = pwrite(fd, buffer, step, size);
@@ -84,6 +85,8 @@ static off_t fill(int fd, char byte)
 				break;
 			size += n;
 		}
+	if (errno != ENOSPC)
+		return -1; /* more than any of these mounts has */
 	/* The last crumbs, which are smaller than a page. */
 	while (pwrite(fd, buffer, 64, size) == 64)
 		size += 64;
