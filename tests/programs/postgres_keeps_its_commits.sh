@@ -40,7 +40,10 @@ trap 'exit 1' INT TERM HUP
 # A child of ours, so that it can be waited for: the next one refuses to start
 # while a process of the old number is there, be it a zombie.
 start() {
+	# Shared memory in files of the cluster: segments of a killed server
+	# would stay on the host.
 	postgres -D "$cluster" -k "$WORK" -c listen_addresses= \
+		-c dynamic_shared_memory_type=mmap \
 		-c max_connections=10 >>"$WORK/log" 2>&1 &
 	postmaster=$!
 	until_true 60 pg_isready -q && return
