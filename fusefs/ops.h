@@ -43,14 +43,16 @@ struct ops_probe {
 	bool direct;
 };
 
-/* A thread of a program that has looked up a fading name anew. */
+/* A thread of a program that has looked up a fading name anew, and whether it
+ * did so to repeat a request that was refused; or (stale is NULL) has to do so. */
 struct ops_look {
 	const struct crash_stale *stale;
 	pid_t thread;
+	bool repeats;
 };
 
-/* The last of them: programs are rarely more at once. */
-#define OPS_LOOKS 64
+/* The last of them; a thread has a few. */
+#define OPS_LOOKS 1024
 
 /* One mount. */
 struct fusefs {

@@ -26,34 +26,68 @@ find_fading(const struct fusefs *fusefs, fuse_ino_t parent, const char *name)
 	return NULL;
 }
 
-static bool has_looked(const struct fusefs *fusefs,
-		       const struct crash_stale *stale, pid_t thread)
+static struct ops_look *find_look(struct fusefs *fusefs,
+				  const struct crash_stale *stale, pid_t thread)
 {
 	for (size_t i = 0; i < OPS_LOOKS && i < fusefs->look_count; i++)
 		if (fusefs->looks[i].stale == stale &&
 		    fusefs->looks[i].thread == thread)
-			return true;
-	return false;
+			return &fusefs->looks[i];
+	return NULL;
 }
+
+static void add_look(struct fusefs *fusefs, const struct crash_stale *stale,
+		     pid_t thread, bool repeats)
+{
+	struct ops_look *look = find_look(fusefs, stale, thread);
+	if (look == NULL)
+		look = &fusefs->looks[fusefs->look_count++ % OPS_LOOKS];
+	*look = (struct ops_look){stale, thread, repeats};
+}
+
+static void drop_looks(struct fusefs *fusefs, pid_t thread)
+{
+	for (size_t i = 0; i < OPS_LOOKS && i < fusefs->look_count; i++)
+		if (fusefs->looks[i].thread == thread)
+			fusefs->looks[i].thread = -1;
+}
+
+struct place {
+	fuse_ino_t parent;
+	const char *name;
+	bool strict;
+};
 
 /*
  * After the removal of a directory the kernel calls that one dead which it took
  * the name for, and directories keep their identity over a crash: if the name
  * was another one's in the past, a living one would be dead to programs for as
- * long as the kernel knows it. So a request by such a name is told ESTALE, upon
- * which the kernel looks the name up again and repeats the request. It does so
- * in the same thread; the lookup of another one says nothing about a request
- * that is under way.
+ * long as the kernel knows it. A rename, after which the kernel moves what it took
+ * the name for, would hand that on to a name of the present. So a request by such
+ * a name is told ESTALE, upon which the kernel looks the name up again and repeats
+ * the request. It does so in the same thread, and with the directory locked. For
+ * what moves or removes a directory, no lookup before that counts: the kernel may
+ * have moved the name since, for a rename that was answered in the past.
  */
-static int check_past(fuse_req_t req, struct fusefs *fusefs, fuse_ino_t parent,
-		      const char *name)
+static int check_past(fuse_req_t req, struct fusefs *fusefs,
+		      const struct place *places, size_t count)
 {
 	if (!fusefs->volume->invalidating)
 		return 0;
+	pid_t thread = fuse_req_ctx(req)->pid;
+	bool past = false;
 	pthread_mutex_lock(&fusefs->late_lock);
-	const struct crash_stale *stale = find_fading(fusefs, parent, name);
-	bool past = stale != NULL &&
-		    !has_looked(fusefs, stale, fuse_req_ctx(req)->pid);
+	for (size_t i = 0; i < count; i++) {
+		const struct crash_stale *stale =
+			find_fading(fusefs, places[i].parent, places[i].name);
+		if (stale == NULL)
+			continue;
+		const struct ops_look *look = find_look(fusefs, stale, thread);
+		past |= look == NULL || (places[i].strict && !look->repeats);
+	}
+	drop_looks(fusefs, thread);
+	if (past)
+		add_look(fusefs, NULL, thread, true);
 	pthread_mutex_unlock(&fusefs->late_lock);
 	return past ? -ESTALE : 0;
 }
@@ -63,11 +97,12 @@ static void note_look(fuse_req_t req, struct fusefs *fusefs, fuse_ino_t parent,
 {
 	if (!fusefs->volume->invalidating)
 		return;
+	pid_t thread = fuse_req_ctx(req)->pid;
 	pthread_mutex_lock(&fusefs->late_lock);
 	const struct crash_stale *stale = find_fading(fusefs, parent, name);
 	if (stale != NULL)
-		fusefs->looks[fusefs->look_count++ % OPS_LOOKS] =
-			(struct ops_look){stale, fuse_req_ctx(req)->pid};
+		add_look(fusefs, stale, thread,
+			 find_look(fusefs, NULL, thread) != NULL);
 	pthread_mutex_unlock(&fusefs->late_lock);
 }
 
@@ -221,8 +256,9 @@ static void unlink_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	struct fusefs *fusefs = ops_enter(req);
 	int r = check_name(fusefs, parent, name);
+	const struct place place = {parent, name, true};
 	if (r == 0 && directory)
-		r = check_past(req, fusefs, parent, name);
+		r = check_past(req, fusefs, &place, 1);
 	if (r == 0)
 		r = names_unlink(fusefs->volume, ops_inode(fusefs, parent),
 				 name, directory);
@@ -253,6 +289,23 @@ static void note_late(struct fusefs *fusefs, fuse_ino_t parent,
 	pthread_mutex_unlock(&fusefs->late_lock);
 }
 
+/* Of a file only what it replaces matters. */
+static int check_move(fuse_req_t req, struct fusefs *fusefs,
+		      const struct place *from, const struct place *to)
+{
+	struct inode *moved;
+	if (!fusefs->volume->invalidating)
+		return 0;
+	if (names_lookup(fusefs->volume, ops_inode(fusefs, from->parent),
+			 from->name, &moved) < 0)
+		return 0; /* nor will it be moved */
+	bool strict = inode_is_directory(moved);
+	names_forget(fusefs->volume, moved, 1);
+	const struct place places[] = {{to->parent, to->name, strict},
+				       {from->parent, from->name, true}};
+	return check_past(req, fusefs, places, strict ? 2 : 1);
+}
+
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
@@ -261,7 +314,8 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (r == 0)
 		r = check_name(fusefs, new_parent, new_name);
 	if (r == 0)
-		r = check_past(req, fusefs, new_parent, new_name);
+		r = check_move(req, fusefs, &(struct place){parent, name, true},
+			       &(struct place){new_parent, new_name, true});
 	if (r == 0) {
 		struct names_rename rename = {
 			.from_directory = ops_inode(fusefs, parent),
