@@ -21,11 +21,15 @@
 #include "failpoints/terms.h"
 
 #define THREADS 8
-#define HITS 20000 /* of each thread */
+/* Of each thread: enough for all of them to be at it at the same time. */
+#define HITS 200000
+#define ONES 2000
 #define ALL_HITS ((size_t)THREADS * HITS)
 #define TERMS_OF_CHAIN 5
 #define SIGNALS 2000
 #define DEADLINE_S 60
+#define SEED_LOW UINT64_C(160842521)
+#define SEED_HIGH UINT64_C(3312051064)
 
 static struct terms *program(const char *source, uint64_t seed)
 {
@@ -88,6 +92,30 @@ static void certain_is_certain(void **state)
 		terms_free(never);
 		terms_free(always);
 		terms_free(more);
+	}
+}
+
+/* The smallest and the largest of a billion tosses, which take a billion seeds to
+ * find: what is not quite certain shows its difference there. */
+static void nearly_certain_is_not_certain(void **state)
+{
+	static const struct {
+		const char *source;
+		uint64_t seed;
+		uint64_t fired;
+	} rows[] = {
+		{"0%off", SEED_LOW, 0},
+		{"0.0000001%off", SEED_LOW, 1},
+		{"99.9999999%off", SEED_HIGH, 0},
+		{"100%off", SEED_HIGH, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct terms *terms = program(rows[i].source, rows[i].seed);
+
+		assert_int_equal(fire(terms, 1), rows[i].fired);
+		terms_free(terms);
 	}
 }
 
@@ -201,6 +229,7 @@ struct hitter {
 	pthread_t thread;
 	pthread_barrier_t *start;
 	struct terms *terms;
+	size_t hits;
 	/* By the hit's number: which term ran, + 1. */
 	unsigned char *ran;
 	bool twice; /* a number was given out twice */
@@ -211,7 +240,7 @@ static void *hit(void *user)
 	struct hitter *hitter = user;
 
 	pthread_barrier_wait(hitter->start);
-	for (size_t i = 0; i < HITS; i++) {
+	for (size_t i = 0; i < hitter->hits; i++) {
 		struct terms_decision decision;
 
 		if (!terms_decide(hitter->terms, &decision))
@@ -223,7 +252,8 @@ static void *hit(void *user)
 	return NULL;
 }
 
-static void hit_from_threads(struct terms *terms, unsigned char *ran)
+static void hit_from_threads(struct terms *terms, size_t hits,
+			     unsigned char *ran)
 {
 	struct hitter hitters[THREADS];
 	pthread_barrier_t start;
@@ -233,6 +263,7 @@ static void hit_from_threads(struct terms *terms, unsigned char *ran)
 		hitters[i] = (struct hitter){
 			.start = &start,
 			.terms = terms,
+			.hits = hits,
 			.ran = ran,
 		};
 		assert_int_equal(pthread_create(&hitters[i].thread, NULL, hit,
@@ -248,23 +279,43 @@ static void hit_from_threads(struct terms *terms, unsigned char *ran)
 
 static void counts_are_exact_whatever_the_threads(void **state)
 {
-	struct terms *terms = program("7*off->30000*return(1)->1*50000*print->"
-				      "50%10000*yield->1%pause",
+	struct terms *terms = program("7*off->300000*return(1)->1*50000*print->"
+				      "50%100000*yield->1%pause",
 				      5);
 	unsigned char *ran = calloc(1, ALL_HITS + 1);
 	size_t by_term[TERMS_OF_CHAIN + 1] = {0};
 
 	(void)state;
 	assert_non_null(ran);
-	hit_from_threads(terms, ran);
+	hit_from_threads(terms, HITS, ran);
 	for (size_t i = 1; i <= ALL_HITS; i++)
 		by_term[ran[i]]++;
 	assert_int_equal(by_term[1], 7);
-	assert_int_equal(by_term[2], 30000);
+	assert_int_equal(by_term[2], 300000);
 	assert_int_equal(by_term[3], 1);
-	assert_int_equal(by_term[4], 10000);
+	assert_int_equal(by_term[4], 100000);
 	assert_int_equal(terms_counts(terms).hits, ALL_HITS);
 	assert_int_equal(terms_counts(terms).fired, ALL_HITS - by_term[0]);
+	free(ran);
+	terms_free(terms);
+}
+
+/* Two thousand times several threads want the last hit that a count lets pass. */
+static void last_hits_are_given_to_one(void **state)
+{
+	char source[ONES * 7];
+	struct terms *terms;
+	unsigned char *ran = calloc(1, ALL_HITS + 1);
+	char *end = source;
+
+	(void)state;
+	assert_non_null(ran);
+	for (int i = 0; i < ONES; i++)
+		end = stpcpy(end, i ? "->1*off" : "1*off");
+	terms = program(source, 1);
+	hit_from_threads(terms, ONES, ran);
+	assert_int_equal(terms_counts(terms).hits, THREADS * ONES);
+	assert_int_equal(terms_counts(terms).fired, ONES);
 	free(ran);
 	terms_free(terms);
 }
@@ -279,7 +330,7 @@ static void threads_toss_as_one_would(void **state)
 	(void)state;
 	assert_non_null(ran);
 	assert_non_null(wanted);
-	hit_from_threads(terms, ran);
+	hit_from_threads(terms, HITS, ran);
 	for (size_t i = 1; i <= ALL_HITS; i++) {
 		struct terms_decision decision;
 
@@ -368,11 +419,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_seed_same_tosses),
 		cmocka_unit_test(certain_is_certain),
+		cmocka_unit_test(nearly_certain_is_not_certain),
 		cmocka_unit_test(tosses_are_fair),
 		cmocka_unit_test(tosses_do_not_depend_on_each_other),
 		cmocka_unit_test(chance_of_the_host_has_streams),
 		cmocka_unit_test(lost_tosses_burn_a_count_before_them),
 		cmocka_unit_test(counts_are_exact_whatever_the_threads),
+		cmocka_unit_test(last_hits_are_given_to_one),
 		cmocka_unit_test(threads_toss_as_one_would),
 		cmocka_unit_test(signal_handlers_may_decide),
 	};
