@@ -18,6 +18,13 @@ unset GOFAIL_FAILPOINTS GOFAIL_SEED GOFAIL_HTTP
 
 ok 'it is installed' meson install -C "$build" --no-rebuild --quiet \
 	--destdir "$WORK/root"
+# Without the file system, too, and then nothing else.
+ok 'it is built alone' meson setup -Dfuse=disabled -Dbuildtype=plain \
+	"$WORK/alone" "$source"
+ok 'it is installed alone' meson install -C "$WORK/alone" --quiet \
+	--destdir "$WORK/only"
+is 'nothing else is installed' '' \
+	"$(find only ! -type d ! -name 'failpoint*' ! -name 'libfailpoint.*')"
 pc=$(find root -name failpoint.pc)
 PKG_CONFIG_PATH=$WORK/$(dirname "$pc")
 PKG_CONFIG_SYSROOT_DIR=$WORK/root
