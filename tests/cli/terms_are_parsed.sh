@@ -11,7 +11,8 @@ parse() {
 
 # normal TERMS NORMAL-FORM
 normal() {
-	is "normal form of '$1'" "$2" "$(parse -- "$1")"
+	is "normal form of '$(printf '%s' "$1" | tr -c '[:print:]' '?')'" \
+		"$2" "$(parse -- "$1")"
 	is "which is its own" "$2" "$(parse -- "$2")"
 }
 
