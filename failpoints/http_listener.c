@@ -166,7 +166,7 @@ static int bind_first(const struct addrinfo *list, bool named, int *ret_fd)
 
 static int describe(struct http_listener *listener)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t size = sizeof(address);
 	char host[HTTP_LISTENER_ADDRESS_MAX - 16];
 	char port[8];
