@@ -211,9 +211,14 @@ static bool clip_hole(struct request *request)
 static int record_size(const struct request *request)
 {
 	struct inode *inode = request->inode;
-	if (!(request->mode & MODE_ZEROES) ||
-	    profile_pushes_before_zeroing(request->volume->profile) ||
-	    request->end < inode->size_bytes || !inode_is_recorded(inode))
+	if (!(request->mode & MODE_ZEROES) || request->end < inode->size_bytes)
+		return 0;
+	/* Without a name there are no records yet, nor has anything gone out. */
+	if (!inode_is_recorded(inode)) {
+		inode->written->journal_size_bytes = inode->size_bytes;
+		return 0;
+	}
+	if (profile_pushes_before_zeroing(request->volume->profile))
 		return 0;
 	struct record *record = journal_record_new(RECORD_SIZE, inode);
 	if (record == NULL)

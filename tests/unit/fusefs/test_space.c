@@ -128,6 +128,23 @@ static void moved_content_of_an_unnamed_file_is_stored_with_it(void **state)
 	sandbox_expect_stored(sandbox, "f[12288:a*4096 0*4096 b*4096]");
 }
 
+static void hole_over_all_of_an_unnamed_file_leaves_its_size(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct volume *volume = sandbox->volume;
+	struct inode *inode = sandbox_make_unnamed(sandbox);
+
+	assert_int_equal(sandbox_write(sandbox, inode, 0, 80, 'a'), 0);
+	assert_int_equal(
+		space_allocate(volume, inode,
+			       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			       527),
+		0);
+	assert_int_equal(names_link(volume, inode, volume->root, "f"), 0);
+	sandbox_sync(sandbox);
+	sandbox_expect_stored(sandbox, "f[80:0*80]");
+}
+
 /* tmpfs can neither zero a range nor move one. */
 static void store_that_lacks_a_mode_of_fallocate_gets_it_done(void **state)
 {
@@ -195,6 +212,7 @@ int main(void)
 		SANDBOX_TEST(small_blocks_are_moved_in_a_store_of_large_ones),
 		SANDBOX_TEST(
 			moved_content_of_an_unnamed_file_is_stored_with_it),
+		SANDBOX_TEST(hole_over_all_of_an_unnamed_file_leaves_its_size),
 		cmocka_unit_test(
 			store_that_lacks_a_mode_of_fallocate_gets_it_done),
 		SANDBOX_TEST(range_of_a_dropped_file_is_lost_and_others_arrive),
