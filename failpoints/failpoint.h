@@ -55,6 +55,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__cplusplus) && (defined(__cpp_exceptions) || defined(__EXCEPTIONS))
+#include <stdexcept>
+#endif
+
+/* What is defined here is laid out as in the library, wherever the header is
+ * included: not as its source packs its own structures. */
+#pragma pack(push, 16)
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -682,10 +690,6 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 
 /* Arms points until the end of its scope, which disarms them. An error throws,
  * or without exceptions prints a line and aborts. */
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
-#include <stdexcept>
-#endif
-
 namespace failpoint
 {
 class scope
@@ -715,5 +719,7 @@ class scope
 } // namespace failpoint
 
 #endif
+
+#pragma pack(pop)
 
 #endif
