@@ -104,6 +104,42 @@ says 0 "./a.c:5: one int
 rm out
 cd ..
 ok "the same as in the beginning" diff -r before src
+
+# A comment of the source that looks like one of the command's.
+mkdir own
+cat >own/a.c <<'END'
+#include <stddef.h>
+
+int f(const char *where);
+int f(const char *where)
+{
+	// gofail: var one int
+	// return f(/*failpoint*/ NULL);
+	return f(/*failpoint*/ where);
+}
+END
+sed '/gofail/d' own/a.c >own/b.c
+cp -r own own.before
+says 0 "0 files, 0 points disabled" disable own
+says 0 "own/a.c:6: one int" list own
+says 0 "1 file, 1 point enabled" enable own
+says 0 "own/a.c:6: one int (enabled)" list own
+says 0 "1 file, 1 point disabled" disable own
+ok "its own comments are kept" diff -r own.before own
+
+# An editor takes away blanks at the ends of lines, here all there are.
+"$FAILPOINT" enable own >out
+ok "there is one" grep -q ' $' own/a.c
+sed -i 's/ *$//' own/a.c
+says 0 "1 file, 1 point disabled" disable own
+ok "and the same without it" diff -r own.before own
+
+# What is nearly meant is told of, in a file that has nothing else, too.
+mkdir near
+printf 'void f(void) {\n\t// GoFail: var a int\n}\n' >near/a.c
+says 1 "near/a.c:2: this seems to be meant for failpoints; they are written \
+'// gofail: ...'" list near
+
 mkdir none
 says 0 "[]" list --json none
 says 0 "" list none

@@ -81,6 +81,7 @@ static void drop(struct change *change)
 static bool is_concerned(const struct replacement *file)
 {
 	return memmem(file->text, file->length_bytes, "ofail", 5) ||
+	       memmem(file->text, file->length_bytes, "oFail", 5) ||
 	       memmem(file->text, file->length_bytes, "OFAIL", 5) ||
 	       memmem(file->text, file->length_bytes, "/*failpoint", 11);
 }

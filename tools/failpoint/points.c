@@ -166,6 +166,18 @@ static bool begins(const char *text, size_t length, const char *string)
 	       memcmp(text, string, strlen(string)) == 0;
 }
 
+bool points_is_mark(const char *text, const struct scanner_token *token)
+{
+	const char *start = text + token->start;
+	size_t before = strlen(POINTS_INCLUDE);
+
+	return begins(start, token->end - token->start, POINTS_MARK_SHORT) &&
+	       (strncmp(text + token->end, POINTS_BRACES,
+			strlen(POINTS_BRACES)) == 0 ||
+		(token->start >= before &&
+		 memcmp(start - before, POINTS_INCLUDE, before) == 0));
+}
+
 static int pass_comment(struct search *search,
 			const struct scanner_token *token)
 {
@@ -177,7 +189,7 @@ static int pass_comment(struct search *search,
 	int r;
 
 	if (begins(text, length, POINTS_MARK_LONG) ||
-	    begins(text, length, POINTS_MARK_SHORT))
+	    points_is_mark(search->text, token))
 		return mistake_set(search->mistake, token->line,
 				   "points are enabled in this file already; "
 				   "disable them first");

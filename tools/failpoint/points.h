@@ -6,22 +6,26 @@
 #ifndef FLAKEY_TOOLS_FAILPOINT_POINTS_H
 #define FLAKEY_TOOLS_FAILPOINT_POINTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "tools/failpoint/comment.h"
 #include "tools/failpoint/place.h"
 
 struct mistake;
+struct scanner_token;
 
 /* A source with more points and labels, or lines of code of them, is refused.
  */
 #define POINTS_MAX 10000
 #define POINTS_LINES_MAX 1000000
 
-/* Comments that the translator has written begin with the first or are the
- * second. */
+/* Comments that the translator has written begin with the first, or are the
+ * second and behind the #include or in front of the braces. */
 #define POINTS_MARK_LONG "/*failpoint //"
 #define POINTS_MARK_SHORT "/*failpoint*/"
+#define POINTS_INCLUDE "#include <failpoint.h> "
+#define POINTS_BRACES " }}"
 
 struct point {
 	struct comment comment;
@@ -44,6 +48,10 @@ struct points {
 	enum place_result place;
 	size_t place_offset;
 };
+
+/* Whether the token is the short mark, and not just such a comment of the
+ * source, as in front of an argument; text is followed by a NUL. */
+bool points_is_mark(const char *text, const struct scanner_token *token);
 
 void points_init(struct points *points);
 void points_done(struct points *points);

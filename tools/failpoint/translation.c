@@ -16,7 +16,7 @@
 #define HEAD POINTS_MARK_LONG
 #define HEAD_END " */"
 #define LINE POINTS_MARK_LONG "*/"
-#define INCLUDE "#include <failpoint.h> " POINTS_MARK_SHORT " "
+#define INCLUDE POINTS_INCLUDE POINTS_MARK_SHORT " "
 
 #define CHANGED                                                                 \
 	"the code of a point was changed while it was enabled; put it back as " \
@@ -301,7 +301,7 @@ static int disable_short(struct restoring *restoring,
 			 const struct scanner_token *token)
 {
 	size_t before_end = strlen(" ");
-	size_t before_include = strlen(INCLUDE) - strlen(POINTS_MARK_SHORT " ");
+	size_t before_include = strlen(POINTS_INCLUDE);
 	size_t start = token->start;
 	const char *from = restoring->copy.from;
 
@@ -314,18 +314,22 @@ static int disable_short(struct restoring *restoring,
 		restoring->open_line = 0;
 		return 0;
 	}
+	/* Editors take away a blank at the end of a line. */
 	if (!restoring->open_line &&
 	    start >= restoring->copy.at + before_include &&
-	    is_at(restoring, start - before_include, INCLUDE) &&
+	    is_at(restoring, start - before_include, POINTS_INCLUDE) &&
 	    (start == before_include ||
-	     from[start - before_include - 1] == '\n')) {
+	     from[start - before_include - 1] == '\n') &&
+	    (is_at(restoring, token->end, " ") ||
+	     is_line_end(restoring, token->end))) {
 		copy_until(&restoring->copy, start - before_include);
 		copy_skip(&restoring->copy,
-			  start - before_include + strlen(INCLUDE));
+			  token->end + is_at(restoring, token->end, " "));
 		restoring->found.enabled = true;
 		return 0;
 	}
-	return changed(restoring, token->line);
+	return points_is_mark(from, token) ? changed(restoring, token->line)
+					   : 0;
 }
 
 static int disable_token(struct restoring *restoring,
