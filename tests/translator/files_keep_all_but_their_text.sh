@@ -80,12 +80,12 @@ ok "all of it" fails grep -rl failpoint elsewhere links
 
 # Which files a directory has.
 mkdir -p tree/sub/.hidden tree/sub/dir.c
-for name in a.c b.h c.cc d.cpp e.cxx f.hpp g.hh sub/h.c no.txt no.C no.inc \
+for name in a.c b.h c.cc d.cpp e.cxx f.hpp g.hh j.hxx sub/h.c no.txt no.C no.inc \
 	sub/.no.c sub/.hidden/no.c sub/dir.c/i.c noc; do
 	source_text a >"tree/$name"
 done
 is "sources of a directory" \
-	"a.c b.h c.cc d.cpp e.cxx f.hpp g.hh sub/dir.c/i.c sub/h.c" \
+	"a.c b.h c.cc d.cpp e.cxx f.hpp g.hh j.hxx sub/dir.c/i.c sub/h.c" \
 	"$(cd tree && "$FAILPOINT" list | sed 's|^./\([^:]*\):.*|\1|' |
 		LC_ALL=C sort | xargs)"
 is "a file is taken whatever its name" "tree/no.inc:4: a int" \
@@ -121,6 +121,37 @@ ok "a disk that is full for the second file" fails limited enable big
 ok "leaves both, and nothing beside" diff -r big.before big
 is "and says which" "big/b.c: cannot write a file beside it: File too large" \
 	"$(limited enable big 2>&1)"
+
+# Whoever interrupts it while it writes gets all of it, and nothing beside.
+mkdir crowd
+for i in $(seq 300); do
+	source_text "p$i" >"crowd/$i.c"
+done
+cp -r crowd crowd.before
+interrupted() {
+	python3 - "$FAILPOINT" "$1" <<'END'
+import glob, resource, signal, subprocess, sys, time
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+run = subprocess.Popen([sys.argv[1], "enable", "crowd"],
+                       stdout=subprocess.DEVNULL)
+deadline = time.monotonic() + 30
+while run.poll() is None and time.monotonic() < deadline:
+    if glob.glob("crowd/.failpoint-*"):
+        run.send_signal(getattr(signal, "SIG" + sys.argv[2]))
+        break
+run.wait()
+enabled = sum("/*failpoint" in open(name).read()
+              for name in glob.glob("crowd/*.c"))
+print(enabled, "enabled,", len(glob.glob("crowd/.failpoint-*")), "beside")
+END
+}
+for signal in INT TERM HUP QUIT; do
+	is "$signal comes after all of it" "300 enabled, 0 beside" \
+		"$(interrupted $signal)"
+	rm -r crowd
+	cp -r crowd.before crowd
+done
+
 truncate -s 70M long.c
 is "a file may be too long" "long.c: it is longer than 64 MiB: File too large" \
 	"$("$FAILPOINT" enable long.c 2>&1)"

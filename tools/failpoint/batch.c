@@ -153,6 +153,7 @@ static void hold_signals(sigset_t *before)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, before);
 }
 

@@ -13,7 +13,7 @@
 #include "common/log.h"
 
 static const char *const suffixes[] = {
-	".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp",
+	".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx",
 };
 
 void sources_init(struct sources *sources)
