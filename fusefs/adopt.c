@@ -264,7 +264,10 @@ static int adopt_to_limbo_locked(struct volume *volume, struct dentry *dentry)
 		return inode->stored_fd != NULL
 			       ? 0
 			       : store_keep_special_locked(volume, dentry);
-	if (r < 0 || (fd >= 0 && !is_last_link(fd))) {
+	/* Not to know is no answer here: the last name would take it along. */
+	if (r == 0 && fd >= 0)
+		r = store_file_stat(fd, &st);
+	if (r < 0 || (fd >= 0 && st.st_nlink > 1)) {
 		if (fd >= 0)
 			store_put_fd(volume->store, inode);
 		return r;

@@ -49,13 +49,24 @@ static void drop_locked(struct volume *volume, struct record *record)
 	journal_drop_locked(volume, record);
 }
 
+/* The store. An xattr that is said to have no room is tried once more where
+ * another file has: there may be space again since. */
+static int store_record_locked(struct volume *volume, struct record *record,
+			       const char **ret_why)
+{
+	int r = apply_record_locked(volume, record, ret_why);
+	if (r == -ENOSPC && !may_go_away(volume, record, r))
+		r = apply_record_locked(volume, record, ret_why);
+	return r;
+}
+
 int step_record_locked(struct volume *volume, enum mode_kind mode,
 		       struct record *record, int *ret_refused)
 {
 	int r = APPLY_LOST;
 	if (mode == MODE_ALLOW_WRITES) {
 		const char *why = NULL;
-		r = apply_record_locked(volume, record, &why);
+		r = store_record_locked(volume, record, &why);
 		if (r == APPLY_LOST)
 			writeback_log_lost_locked(volume, record->inode, why);
 	}

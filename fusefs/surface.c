@@ -168,7 +168,8 @@ static int make_locked(struct surfacing *surfacing, size_t index)
 }
 
 /* From the last to the first: a directory after what is in it. What was not the
- * first is paid for as before. What cannot be removed now stays under its name,
+ * first is paid for as before, once none of them is in the store any more: until
+ * then it would be taken for one more name there. What cannot be removed now stays under its name,
  * which is not shown, until the next time. */
 static void unmake_locked(struct surfacing *surfacing, size_t made_count)
 {
@@ -187,22 +188,26 @@ static void unmake_locked(struct surfacing *surfacing, size_t made_count)
 			volume->unfinished = true;
 		}
 		made->inode->adopted = false;
-		if (i > 1)
-			dentry_set_durable_locked(made->dentry, made->inode);
 	}
+	for (size_t i = 1; i < surfacing->count; i++)
+		dentry_set_durable_locked(surfacing->list[i].dentry,
+					  surfacing->list[i].inode);
 }
 
-/* Their mtime is that of the last entry made, until now. */
-static void set_times_locked(struct surfacing *surfacing)
+/* Their mtime is that of the last entry made, until now. Times that no store of
+ * this kind takes must not stop the rest. */
+static int set_times_locked(struct surfacing *surfacing)
 {
 	for (size_t i = surfacing->count; i > 0; i--) {
 		struct made *made = &surfacing->list[i - 1];
 		if (!made->created)
 			continue;
-		/* Not worth failing what is there otherwise. */
-		(void)store_set_times_locked(surfacing->volume, made->inode,
-					     made->inode->limbo->times);
+		int r = store_set_times_locked(surfacing->volume, made->inode,
+					       made->inode->limbo->times);
+		if (r < 0 && store_error_passes(r))
+			return r;
 	}
+	return 0;
 }
 
 static int make_all_locked(struct surfacing *surfacing, struct dentry *first,
@@ -218,9 +223,7 @@ static int make_all_locked(struct surfacing *surfacing, struct dentry *first,
 			r = dress_locked(surfacing->volume,
 					 surfacing->list[i].inode);
 	}
-	if (r == 0)
-		set_times_locked(surfacing);
-	return r;
+	return r < 0 ? r : set_times_locked(surfacing);
 }
 
 /* The names that are the same in both worlds are the store's now. */
@@ -264,11 +267,27 @@ int surface_clean_locked(struct volume *volume)
 	return r;
 }
 
+/* The root is the place of it only in passing. What fails here is mended by the
+ * next commit of the root. */
+static void restore_root_times_locked(struct volume *volume,
+				      const struct stat *before)
+{
+	const struct timespec times[2] = {before->st_atim, before->st_mtim};
+	if (store_set_times_locked(volume, volume->root, times) == 0)
+		return;
+	slimlock_write(&volume->root->lock);
+	inode_note_times(volume, volume->root);
+	slimlock_unlock(&volume->root->lock);
+}
+
 static int stage_locked(struct surfacing *surfacing, struct dentry *to,
 			struct inode *inode)
 {
 	struct volume *volume = surfacing->volume;
 	int r = surface_clean_locked(volume);
+	struct stat root;
+	if (r == 0)
+		r = store_root_stat(volume->store, &root);
 	if (r < 0)
 		return r;
 	struct dentry *stage =
@@ -276,18 +295,13 @@ static int stage_locked(struct surfacing *surfacing, struct dentry *to,
 	if (stage == NULL)
 		return -ENOMEM;
 	dentry_pend_locked(stage);
-	struct stat root;
-	bool known = store_root_stat(volume->store, &root) == 0;
 	size_t made = 0;
 	r = make_all_locked(surfacing, stage, inode, &made);
 	if (r == 0)
 		r = store_rename_locked(volume, stage, to, false);
 	if (r < 0)
 		unmake_locked(surfacing, made);
-	/* The root is the place of it only in passing. */
-	const struct timespec times[2] = {root.st_atim, root.st_mtim};
-	if (known)
-		(void)store_set_times_locked(volume, volume->root, times);
+	restore_root_times_locked(volume, &root);
 	dentry_settle_locked(volume, stage);
 	return r;
 }

@@ -38,6 +38,8 @@ void sandbox_open(struct sandbox *sandbox, uint64_t limit_bytes);
 void sandbox_open_profile(struct sandbox *sandbox, const char *profile);
 /* As sandbox_open(), on a tmpfs: false if there is none. */
 bool sandbox_open_tmpfs(struct sandbox *sandbox);
+/* On a tmpfs if there is one and it has xattrs of users; else on disk. */
+void sandbox_open_quick(struct sandbox *sandbox);
 /* The same of a size, if we may mount one: false if we may not. */
 bool sandbox_open_small(struct sandbox *sandbox, unsigned int size_kib);
 void sandbox_close(struct sandbox *sandbox);

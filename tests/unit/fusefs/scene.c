@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -549,21 +548,12 @@ void scene_take_image(struct scene *scene, struct image *image)
 	image_of_volume(image, scene->volume, IMAGE_CONTENT);
 }
 
-static bool open_on_tmpfs(struct sandbox *sandbox)
-{
-	if (!sandbox_open_tmpfs(sandbox))
-		return false;
-	if (setxattr(sandbox->store, "user.k", "v", 1, 0) == 0 &&
-	    removexattr(sandbox->store, "user.k") == 0)
-		return true;
-	sandbox_close(sandbox);
-	return false;
-}
-
 void scene_set(struct scene *scene, bool on_tmpfs)
 {
 	*scene = (struct scene){.nth = 0};
-	if (!on_tmpfs || !open_on_tmpfs(&scene->sandbox))
+	if (on_tmpfs)
+		sandbox_open_quick(&scene->sandbox);
+	else
 		sandbox_open(&scene->sandbox, 0);
 	struct sandbox *sandbox = &scene->sandbox;
 	scene->volume = sandbox->volume;
