@@ -107,6 +107,22 @@ ssize_t access_get(struct volume *volume, struct inode *inode, const char *name,
 	return (ssize_t)acl->size_bytes;
 }
 
+bool access_permits(struct volume *volume, struct inode *inode,
+		    const struct acl_asker *asker, mode_t wanted)
+{
+	cleanup_free struct acl *acl = NULL;
+	int r = 0;
+	if (check_inode(volume, inode) == 0) {
+		pthread_mutex_lock(&volume->lock);
+		r = live_locked(volume, inode, KIND_ACCESS, &acl);
+		pthread_mutex_unlock(&volume->lock);
+	}
+	slimlock_read(&inode->lock);
+	mode_t mode = inode->mode;
+	slimlock_unlock(&inode->lock);
+	return r == 0 && acl_permits(acl, mode, asker, wanted);
+}
+
 /* What a change means, before anything is touched. */
 struct change {
 	enum kind kind;

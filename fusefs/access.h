@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct acl_asker;
 struct inode;
 struct record_attributes;
 struct volume;
@@ -32,6 +33,11 @@ ssize_t access_get(struct volume *volume, struct inode *inode, const char *name,
 int access_set(struct volume *volume, struct inode *inode, const char *name,
 	       const void *value, size_t size, bool clears_set_id);
 int access_remove(struct volume *volume, struct inode *inode, const char *name);
+
+/* Whether its list, or else its mode, grants all of the wanted bits (of 4, 2 and
+ * 1): for what the kernel leaves to us. */
+bool access_permits(struct volume *volume, struct inode *inode,
+		    const struct acl_asker *asker, mode_t wanted);
 
 /* A new inode in a directory, with the mode that was asked for: gets what it
  * inherits, or loses the bits of umask. */

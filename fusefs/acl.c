@@ -179,6 +179,74 @@ mode_t acl_inherit(struct acl *acl, mode_t mode)
 	return mode;
 }
 
+static bool is_member(const struct acl_asker *asker, gid_t group)
+{
+	for (size_t i = 0; i < asker->group_count; i++)
+		if (asker->groups[i] == group)
+			return true;
+	return false;
+}
+
+/* Any of the asker's groups grants it; not all together. */
+static bool group_permits(const struct acl *acl, mode_t mask,
+			  const struct acl_asker *asker, mode_t wanted,
+			  bool *ret_found)
+{
+	*ret_found = false;
+	for (size_t at = HEADER_BYTES; at + ENTRY_BYTES <= acl->size_bytes;
+	     at += ENTRY_BYTES) {
+		struct entry entry = read_entry(acl->bytes + at);
+		bool fits =
+			(entry.tag == ACL_GROUP_OBJ &&
+			 is_member(asker, asker->group)) ||
+			(entry.tag == ACL_GROUP && is_member(asker, entry.id));
+		if (!fits)
+			continue;
+		*ret_found = true;
+		if ((entry.permissions & mask & wanted) == wanted)
+			return true;
+	}
+	return false;
+}
+
+static bool is_named_user(const struct acl *acl, uid_t uid,
+			  mode_t *ret_permissions)
+{
+	for (size_t at = HEADER_BYTES; at + ENTRY_BYTES <= acl->size_bytes;
+	     at += ENTRY_BYTES) {
+		struct entry entry = read_entry(acl->bytes + at);
+		if (entry.tag != ACL_USER || entry.id != uid)
+			continue;
+		*ret_permissions = entry.permissions;
+		return true;
+	}
+	return false;
+}
+
+bool acl_permits(const struct acl *acl, mode_t mode,
+		 const struct acl_asker *asker, mode_t wanted)
+{
+	mode_t class = mode >> 3 & PERMISSIONS;
+	mode_t named;
+	bool found;
+	if (asker->uid == asker->owner)
+		return (mode >> 6 & wanted) == wanted;
+	/* As Linux has it: a mask of nothing is no list. */
+	if (class == 0)
+		acl = NULL;
+	if (acl != NULL && is_named_user(acl, asker->uid, &named))
+		return (named & class & wanted) == wanted;
+	if (acl != NULL && !acl_is_minimal(acl)) {
+		if (group_permits(acl, class, asker, wanted, &found))
+			return true;
+	} else {
+		found = is_member(asker, asker->group);
+		if (found)
+			return (class & wanted) == wanted;
+	}
+	return !found && (mode & wanted) == wanted;
+}
+
 void acl_drop_unmapped(struct acl *acl)
 {
 	size_t to = HEADER_BYTES;

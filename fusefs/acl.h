@@ -49,6 +49,21 @@ void acl_set_mode(struct acl *acl, mode_t mode);
  * as they were. */
 mode_t acl_inherit(struct acl *acl, mode_t mode);
 
+/* Who asks for permissions on a file, and whose that is. */
+struct acl_asker {
+	uid_t uid;
+	const gid_t *groups; /* all that the asker is in */
+	size_t group_count;
+	uid_t owner;
+	gid_t group;
+};
+
+/* Whether all wanted bits (of 4, 2 and 1) are granted by a list, or by nothing
+ * but the mode if acl is NULL. The mode goes before what the list says about
+ * itself. */
+bool acl_permits(const struct acl *acl, mode_t mode,
+		 const struct acl_asker *asker, mode_t wanted);
+
 /* Takes out the entries of users and groups that have no number in our user
  * namespace; nobody here could be meant. */
 void acl_drop_unmapped(struct acl *acl);

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/cleanup.h"
 #include "fusefs/access.h"
+#include "fusefs/acl.h"
 #include "fusefs/attrs.h"
 #include "fusefs/inode.h"
 #include "fusefs/ops.h"
@@ -77,15 +79,44 @@ static int translate(const struct stat *attr, int to_set, struct stat *ret_st)
 	return set;
 }
 
-/* By its permissions, if it is somebody else's. */
-static bool may_write(fuse_req_t req, const struct stat *st)
+/* All of the groups that the request's process is in; owned by the caller, NULL
+ * without memory. */
+static gid_t *groups_of(fuse_req_t req, size_t *ret_count)
 {
-	gid_t groups[64];
-	int count = fuse_req_getgroups(req, 64, groups);
-	bool member = fuse_req_ctx(req)->gid == st->st_gid;
-	for (int i = 0; i < count && i < 64 && !member; i++)
-		member = groups[i] == st->st_gid;
-	return st->st_mode & (member ? S_IWGRP : S_IWOTH);
+	gid_t *groups = NULL;
+	int room = 0;
+	int count = 32;
+	while (count > room) {
+		room = count;
+		free(groups);
+		groups = calloc((size_t)room + 1, sizeof(gid_t));
+		if (groups == NULL)
+			return NULL;
+		count = fuse_req_getgroups(req, room, groups);
+	}
+	/* Nothing may be known of the process. */
+	if (count < 0)
+		count = 0;
+	groups[count] = fuse_req_ctx(req)->gid;
+	*ret_count = (size_t)count + 1;
+	return groups;
+}
+
+/* By its permissions, if it is somebody else's. */
+static bool may_write(fuse_req_t req, struct fusefs *fusefs,
+		      struct inode *inode, const struct stat *st)
+{
+	size_t count = 0;
+	cleanup_free gid_t *groups = groups_of(req, &count);
+	const struct acl_asker asker = {
+		.uid = fuse_req_ctx(req)->uid,
+		.groups = groups,
+		.group_count = count,
+		.owner = st->st_uid,
+		.group = st->st_gid,
+	};
+	return groups != NULL &&
+	       access_permits(fusefs->volume, inode, &asker, S_IWOTH);
 }
 
 /* A request that sets nothing: the kernel sends it for chown(path, -1, -1), and
@@ -95,7 +126,7 @@ static int give_up_privileges(fuse_req_t req, struct fusefs *fusefs,
 			      struct inode *inode, const struct stat *st)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
-	if (uid != 0 && uid != st->st_uid && !may_write(req, st))
+	if (uid != 0 && uid != st->st_uid && !may_write(req, fusefs, inode, st))
 		return 0;
 	int r = attrs_clear_privileges(fusefs->volume, inode,
 				       ATTRS_SET_ID_CLEARED);

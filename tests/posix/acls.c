@@ -326,6 +326,72 @@ static void granted_one(const struct stage_choice *choice)
 	see_ok("remove", removexattr("f", ACCESS));
 }
 
+static int64_t allocate(void)
+{
+	int fd = open("f", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : fallocate(fd, 0, 0, 100000);
+}
+
+static int64_t copy_range(void)
+{
+	int from = open("g", O_RDONLY | O_CLOEXEC);
+	int to = open("f", O_WRONLY | O_CLOEXEC);
+
+	return to < 0 ? -1 : copy_file_range(from, NULL, to, NULL, 5, 0);
+}
+
+static int64_t set_now(void)
+{
+	return utimensat(AT_FDCWD, "f", NULL, 0);
+}
+
+static int64_t set_atime_now(void)
+{
+	struct timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+
+	return utimensat(AT_FDCWD, "f", times, 0);
+}
+
+static const struct {
+	const char *name;
+	int64_t (*act)(void);
+} deeds[] = {
+	{"fallocate", allocate},
+	{"copy_range", copy_range},
+	{"set_now", set_now},
+	{"set_atime_now", set_atime_now},
+};
+#define DEED_COUNT 4
+
+/* What only those who may write can do; and writing takes set-id bits away. */
+static void write_granted(const struct stage_choice *choice)
+{
+	struct stat st;
+
+	thing_file("f", "some text");
+	thing_file("g", "other text");
+	see_must("prepare", chown("f", STAGE_ANN, STAGE_ANN));
+	see_must("prepare", set("f", ACCESS, lists[choice->a].text));
+	see_must("prepare", stat("f", &st));
+	see_must("prepare", chmod("f", (st.st_mode & 0777) | S_ISUID));
+	struct stat before = see_times("f");
+	see_tick();
+	if (choice->b == 2)
+		stage_join(STAGE_CLUB);
+	if (choice->b == 0)
+		stage_act_as(STAGE_ANN);
+	else if (choice->b == 1)
+		stage_act_as(STAGE_BOB);
+	else
+		stage_act_in(64003, choice->b == 3 ? STAGE_ANN : 64003);
+	see_number("deed", deeds[choice->c].act());
+	stage_act_as(0);
+	see_file("f", "f");
+	see_list("list", "f", ACCESS);
+	see_moved("f", &before, "f");
+}
+
 static void directory_granted(const struct stage_choice *choice)
 {
 	see_must("prepare", mkdir("d", 0755));
@@ -361,13 +427,20 @@ static const struct stage_case cases[] = {
 
 static void grants(void)
 {
-	static const char *const who[] = {"owner", "named", "member"};
+	static const char *const who[] = {"owner", "named", "member", "group"};
 
 	for (int a = 0; a < LIST_COUNT; a++) {
 		for (int b = 0; b < 3; b++)
 			stage_run(granted_one,
 				  (struct stage_choice){.a = a, .b = b},
 				  "acl.grants.%s.to_%s", lists[a].name, who[b]);
+		for (int b = 0; b < 4; b++)
+			for (int c = 0; c < DEED_COUNT; c++)
+				stage_run(write_granted,
+					  (struct stage_choice){
+						  .a = a, .b = b, .c = c},
+					  "acl.write.%s.%s.by_%s",
+					  deeds[c].name, lists[a].name, who[b]);
 		stage_run(directory_granted, (struct stage_choice){.a = a},
 			  "acl.grants_dir.%s", lists[a].name);
 	}
