@@ -124,7 +124,7 @@ is "and says which" "big/b.c: cannot write a file beside it: File too large" \
 
 # Whoever interrupts it while it writes gets all of it, and nothing beside.
 mkdir crowd
-for i in $(seq 300); do
+for i in $(seq 100); do
 	source_text "p$i" >"crowd/$i.c"
 done
 cp -r crowd crowd.before
@@ -146,7 +146,7 @@ print(enabled, "enabled,", len(glob.glob("crowd/.failpoint-*")), "beside")
 END
 }
 for signal in INT TERM HUP QUIT; do
-	is "$signal comes after all of it" "300 enabled, 0 beside" \
+	is "$signal comes after all of it" "100 enabled, 0 beside" \
 		"$(interrupted $signal)"
 	rm -r crowd
 	cp -r crowd.before crowd
