@@ -251,6 +251,15 @@ static int read_percent(const struct reading *reading,
 	return 0;
 }
 
+/* Whether a hexadecimal number was meant: 'x' is no unit. */
+static bool is_hex(const char *token, size_t length)
+{
+	size_t sign = token[0] == '-' || token[0] == '+';
+
+	return length >= sign + 2 && token[sign] == '0' &&
+	       (token[sign + 1] | 0x20) == 'x';
+}
+
 /* Reads a token as [+-]digits or [+-]0xhex. Returns 0, -EINVAL if it is none,
  * or -ERANGE. */
 static int to_int(const char *token, size_t length, int64_t *ret_number)
@@ -261,7 +270,7 @@ static int to_int(const char *token, size_t length, int64_t *ret_number)
 	bool too_large = false;
 	int base = 10;
 
-	if (length - i > 2 && token[i] == '0' && (token[i + 1] | 0x20) == 'x') {
+	if (length - i > 2 && is_hex(token, length)) {
 		base = 16;
 		i += 2;
 	}
@@ -322,7 +331,8 @@ static int read_number(const struct reading *reading, struct terms_value *value)
 					 " to %" PRId64,
 					 token[0] == '-' ? "small" : "large",
 					 INT64_MIN, INT64_MAX);
-	if (!(kinds & TERMS_DURATION))
+	if (!(kinds & TERMS_DURATION) ||
+	    is_hex(token, scan->at - reading->from))
 		return refuse(reading, "");
 	value->kind = TERMS_DURATION;
 	return duration_parse(token, scan->at - reading->from, reading->from,
