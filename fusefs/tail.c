@@ -128,7 +128,8 @@ static bool has_block(struct volume *volume, struct inode *inode, int64_t block)
 	bool there = data_is_allocated(volume, inode, fd, block);
 	const struct extent *extent = extents_at(inode->extents, block);
 	while (!there && extent != NULL && extent->offset_bytes < end) {
-		there = extent->state == EXTENT_DIRTY;
+		there = extent->state == EXTENT_DIRTY ||
+			extent->source != EXTENT_ZERO;
 		extent = extents_next(extent);
 	}
 	data_leave(volume, inode, fd);
@@ -222,6 +223,10 @@ static int zero_range(struct volume *volume, struct inode *inode, int mode,
 	int r = 0;
 
 	write_pages(volume, inode, range->from, range->to);
+	/* file_modified(): whatever is there to zero. */
+	slimlock_write(&inode->lock);
+	inode_touch(volume, inode, INODE_CHANGE_WRITE);
+	slimlock_unlock(&inode->lock);
 	if (mode & FALLOC_FL_ZERO_RANGE)
 		r = space_allocate(volume, inode, mode & FALLOC_FL_KEEP_SIZE,
 				   range->from, range->to - range->from);

@@ -17,7 +17,7 @@
 #include "fusefs/data.h"
 #include "fusefs/inode.h"
 #include "fusefs/profile.h"
-#include "fusefs/space.h"
+#include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/xattrs.h"
 #include "tests/unit/fusefs/model.h"
@@ -134,8 +134,10 @@ void model_step_truncate(struct model *model)
 		    (long long)size);
 	model_expect(
 		"truncate",
-		data_truncate(model->volume, model_inode(model, node), size),
+		tail_truncate(model->volume, model_inode(model, node), size),
 		0);
+	if (profile_writes_tail(model->volume->profile))
+		model_pushed(model);
 	twin_truncate(node, size);
 	node->changed = true;
 	if (seed_once_in(&model->seed, 2))
@@ -145,12 +147,13 @@ void model_step_truncate(struct model *model)
 	model_check_content(model, node);
 }
 
-static int allocate_in_twin(struct twin_node *node, int mode, int64_t offset,
-			    int64_t length)
+static int allocate_in_twin(struct model *model, struct twin_node *node,
+			    int mode, int64_t offset, int64_t length)
 {
+	int block = profile_block_bytes(model->volume->profile);
 	bool keep = mode & FALLOC_FL_KEEP_SIZE;
 	int64_t end = offset + length;
-	bool aligned = offset % 1024 == 0 && length % 1024 == 0;
+	bool aligned = offset % block == 0 && length % block == 0;
 
 	if (mode & FALLOC_FL_COLLAPSE_RANGE) {
 		if (!aligned || end >= node->size)
@@ -206,12 +209,13 @@ void model_step_allocate(struct model *model)
 		    (long long)length);
 	/* Behind the end there is nothing to punch. */
 	bool changes = !(mode & FALLOC_FL_PUNCH_HOLE) || offset < node->size;
-	int r = space_allocate(model->volume, model_inode(model, node), mode,
-			       offset, length);
+	int r = tail_allocate(model->volume, model_inode(model, node), mode,
+			      offset, length);
 	model_expect("fallocate", r,
-		     allocate_in_twin(node, mode, offset, length));
+		     allocate_in_twin(model, node, mode, offset, length));
 	node->changed |= r == 0 && changes;
-	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
+	    profile_writes_tail(model->volume->profile))
 		model_pushed(model);
 	model_check_content(model, node);
 }

@@ -11,6 +11,8 @@
 
 #include "fusefs/listing.h"
 #include "fusefs/names.h"
+#include "fusefs/profile.h"
+#include "fusefs/volume.h"
 #include "tests/unit/fusefs/model.h"
 
 #define HELD_MAX 6    /* nodes without a name */
@@ -211,7 +213,8 @@ void model_step_unlink(struct model *model)
 	lost_name(model, node);
 }
 
-static int expected_of_rename(const struct twin_node *moved,
+static int expected_of_rename(const struct model *model,
+			      const struct twin_node *moved,
 			      const struct twin_node *replaced,
 			      unsigned int flags)
 {
@@ -223,8 +226,9 @@ static int expected_of_rename(const struct twin_node *moved,
 		return 0;
 	if (S_ISDIR(moved->mode) != S_ISDIR(replaced->mode))
 		return S_ISDIR(moved->mode) ? -ENOTDIR : -EISDIR;
-	return S_ISDIR(replaced->mode) && !twin_is_empty(replaced) ? -ENOTEMPTY
-								   : 0;
+	return S_ISDIR(replaced->mode) && !twin_is_empty(replaced)
+		       ? profile_not_empty_error(model->volume->profile)
+		       : 0;
 }
 
 /* What the kernel does not let through to a file system, and what would make
@@ -253,12 +257,14 @@ static void rename_in_twin(struct model *model, struct twin_place from,
 	if (replaced != NULL)
 		twin_remove(to);
 	twin_enter(to, moved);
-	moved->changed = true;
+	bool files = !exchange ||
+		     profile_exchange_changes_files(model->volume->profile);
+	moved->changed |= files;
 	from.directory->changed = true;
 	to.directory->changed = true;
 	if (replaced != NULL && exchange) {
 		twin_enter(from, replaced);
-		replaced->changed = true;
+		replaced->changed |= files;
 	} else if (replaced != NULL) {
 		lost_name(model, replaced);
 		model_pushed(model);
@@ -285,7 +291,8 @@ void model_step_rename(struct model *model)
 		.flags = flags,
 	};
 	int r = names_rename(model->volume, &rename);
-	model_expect("rename", r, expected_of_rename(at(from), at(to), flags));
+	model_expect("rename", r,
+		     expected_of_rename(model, at(from), at(to), flags));
 	if (r == 0 && at(from) != at(to)) {
 		rename_in_twin(model, from, to, exchange);
 	} else {
