@@ -257,7 +257,16 @@ static int rename_one(struct volume *volume, struct record *record,
 static int apply_rename(struct volume *volume, const struct record *record,
 			const char **ret_why)
 {
-	struct record left = *record;
+	/* Not its links, which are the journal's. */
+	struct record left = {
+		.seq = record->seq,
+		.kind = record->kind,
+		.inode = record->inode,
+		.replaced = record->replaced,
+		.from = record->from,
+		.to = record->to,
+		.moved = record->moved,
+	};
 	if (record->kind == RECORD_EXCHANGE)
 		reduce_exchange(volume, &left);
 	return rename_one(volume, &left, ret_why);
