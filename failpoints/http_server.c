@@ -6,6 +6,7 @@
 #include "failpoints/http_server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +46,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	int epoll_fd; /* libmicrohttpd's */
 	int event_fd; /* wakes the loop */
+	int spare_fd; /* makes room for one connection; or -1 */
 	atomic_bool stop;
 	pthread_t thread;
 	struct http_service service;
@@ -121,6 +124,51 @@ static void sleep_until_needed(struct http_server *server,
 		drain(server->service.watch_fd);
 }
 
+/* The connection is not the HTTP library's. */
+static void refuse(int fd)
+{
+	static const char reply[] =
+		"HTTP/1.1 503 Service Unavailable\r\n"
+		"Content-Type: text/plain; charset=utf-8\r\n"
+		"Content-Length: 39\r\n"
+		"Connection: close\r\n\r\n"
+		"the program has no descriptor to spare\n";
+	char ignored[4096];
+
+	/* Who does not take it at once does without. What has come already is
+	 * read, or closing would take the reply back. */
+	if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) > 0)
+		while (read(fd, ignored, sizeof(ignored)) > 0)
+			;
+	(void)close(fd); /* nothing can be done */
+}
+
+/* Without descriptors the HTTP library leaves connections where they are, and
+ * its loop would spin: who comes then is told so. */
+static void turn_away(struct http_server *server)
+{
+	struct pollfd door = {.fd = server->listener.fd, .events = POLLIN};
+	struct pollfd event = {.fd = server->event_fd, .events = POLLIN};
+	int fd;
+
+	if (poll(&door, 1, 0) <= 0)
+		return;
+	fd = fcntl(server->event_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0) {
+		(void)close(fd); /* there are some */
+		return;
+	}
+	if (server->spare_fd >= 0)
+		(void)close(server->spare_fd); /* of an eventfd */
+	fd = accept4(server->listener.fd, NULL, NULL,
+		     SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		refuse(fd);
+	else
+		(void)poll(&event, 1, (int)LOOK_MS); /* only to wait */
+	server->spare_fd = fcntl(server->event_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void *run(void *user)
 {
 	struct http_server *server = user;
@@ -130,6 +178,7 @@ static void *run(void *user)
 		sleep_until_needed(server, left);
 		http_exchange_look(&server->service, left);
 		(void)MHD_run(server->daemon); /* retried in the next round */
+		turn_away(server);
 		http_peers_expire(&server->service.peers, http_peers_now_ns());
 	}
 	http_exchange_stop(&server->service);
@@ -194,6 +243,8 @@ static int start_serving(struct http_server *server)
 	server->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (server->event_fd < 0)
 		return -errno;
+	/* If there is none: then nobody can be told. */
+	server->spare_fd = fcntl(server->event_fd, F_DUPFD_CLOEXEC, 0);
 	server->daemon = start_daemon(server);
 	if (!server->daemon)
 		return -ENOMEM;
@@ -229,6 +280,7 @@ int http_server_start(const struct http_server_config *config,
 	server->service.idle_ns =
 		NS_PER_MS * (config->idle_ms ? config->idle_ms : IDLE_MS);
 	server->event_fd = -1;
+	server->spare_fd = -1;
 	server->service.watch_fd = -1;
 	http_peers_init(&server->service.peers, connection_limit());
 	r = start_serving(server);
@@ -239,6 +291,8 @@ int http_server_start(const struct http_server_config *config,
 		(void)close(server->listener.fd); /* nothing written */
 		if (server->event_fd >= 0)
 			(void)close(server->event_fd);
+		if (server->spare_fd >= 0)
+			(void)close(server->spare_fd);
 		return r;
 	}
 	*ret_server = steal(server);
@@ -276,6 +330,8 @@ void http_server_stop(struct http_server *server, int64_t timeout_ms)
 		return;
 	MHD_stop_daemon(server->daemon); /* closes the listener */
 	(void)close(server->event_fd);
+	if (server->spare_fd >= 0)
+		(void)close(server->spare_fd);
 	free(server);
 }
 
@@ -286,5 +342,7 @@ void http_server_forget(struct http_server *server)
 	http_peers_forget(&server->service.peers);
 	(void)close(server->epoll_fd);
 	(void)close(server->event_fd);
+	if (server->spare_fd >= 0)
+		(void)close(server->spare_fd);
 	(void)close(server->listener.fd);
 }

@@ -5,6 +5,7 @@ answer, others are served meanwhile, and the program lives, with no descriptor
 more than before. If this fails, whoever reaches the port can stop the program."""
 
 import contextlib
+import resource
 import socket
 import sys
 import threading
@@ -245,6 +246,30 @@ def few_descriptors(program):
                    host.descriptors())
 
 
+def no_descriptors(program):
+    with hosted.Host(program, "127.0.0.1:0") as host:
+        _, hard = resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE,
+                         (host.descriptors(), hard))
+        with host.connect() as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.settimeout(IDLE_S)
+            try:
+                line = hosted.Reply(hosted.read_all(sock)).line
+            except TimeoutError:
+                line = "nothing"
+            tap.equal("a program without descriptors says so", line,
+                      "HTTP/1.1 503 Service Unavailable")
+        before = host.cpu_seconds()
+        with host.connect() as sock:
+            hosted.soon(lambda: False, 1)
+            spent = host.cpu_seconds() - before
+            tap.ok("and does not spin", spent < 0.2, spent)
+        resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE,
+                         (64, hard))
+        still_serves(host, "descriptors are there again")
+
+
 def main():
     program = sys.argv[1]
     with hosted.Host(program, "127.0.0.1:0") as host:
@@ -262,6 +287,7 @@ def main():
         host.hang_up()
         tap.equal("the program ends well", host.ends(60), 0)
     few_descriptors(program)
+    no_descriptors(program)
     return tap.done()
 
 
