@@ -248,7 +248,7 @@ failpoint_scope_require(const char *entries);
 #define FAILPOINT_SCOPE(entries)                                               \
 	__attribute__((cleanup(failpoint_scope_end),                           \
 		       unused)) struct failpoint_scope                         \
-	FAILPOINT_JOIN(failpoint_scope_, __LINE__) =                           \
+	FAILPOINT_JOIN(failpoint_scope_, __COUNTER__) =                        \
 		failpoint_scope_require(entries)
 #define FAILPOINT_JOIN(left, right) FAILPOINT_JOIN2(left, right)
 #define FAILPOINT_JOIN2(left, right) left##right

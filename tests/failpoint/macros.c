@@ -354,6 +354,18 @@ static void all_are_listed_before_they_are_hit(void)
 	ok(seen.placed, "and place");
 }
 
+/* What a macro makes stands in one line. */
+#define ARM_BOTH(first, second)                                                \
+	FAILPOINT_SCOPE(first);                                                \
+	FAILPOINT_SCOPE(second)
+
+static void scopes_share_a_line(void)
+{
+	ARM_BOTH("macros/int=return(2)", "macros/pending=return");
+	is(returns_int(), 2, "the first of two scopes in a line");
+	is(failpoint_hits("macros/pending"), 0, "and the second");
+}
+
 static void scope_ends(void)
 {
 	FAILPOINT_SCOPE("macros/int=return(1);macros/pending=return");
@@ -371,6 +383,7 @@ int main(void)
 	wrong_values_are_no_hit();
 	other_actions_are_no_hit();
 	scope_ends();
+	scopes_share_a_line();
 	is(returns_int(), 0, "behind the scope it is not");
 	is(failpoint_list(NULL, NULL), 16, "and what was pending is gone");
 	return tap_end();
