@@ -173,7 +173,7 @@ FAILPOINT_API uint64_t failpoint_seed(void);
 struct failpoint_info {
 	size_t size; /* of this structure; later versions have more members */
 	const char *name;
-	const char *terms;	  /* as they were given; NULL: not armed */
+	const char *terms; /* in one line, as given if so; NULL: not armed */
 	enum failpoint_type type; /* ANY while pending */
 	const char *doc;	  /* "" if there is none */
 	const char *location;	  /* "FILE:LINE", of all sites with blanks */

@@ -41,6 +41,20 @@ static size_t add_string(struct text *text, const char *string)
 	return offset;
 }
 
+/* As they were given, or in the normal form if that was more than one line:
+ * listings have one for each point. */
+static size_t add_terms(struct text *text, const struct terms *terms)
+{
+	const char *source = terms_source(terms);
+	size_t offset = text->length_bytes;
+
+	if (!strpbrk(source, "\n\r"))
+		return add_string(text, source);
+	terms_print(terms, text);
+	text_append(text, "", 1);
+	return offset;
+}
+
 static size_t add_locations(struct text *text,
 			    const struct failpoint_site *sites)
 {
@@ -87,8 +101,7 @@ static int copy_locked(struct point *point, struct copy *copy)
 	(void)add_string(&copy->strings, point->name);
 	copy->terms_offset = 0;
 	if (program)
-		copy->terms_offset = add_string(&copy->strings,
-						terms_source(program->terms));
+		copy->terms_offset = add_terms(&copy->strings, program->terms);
 	copy->doc_offset = add_string(&copy->strings, first_doc(point->sites));
 	copy->location_offset = add_locations(&copy->strings, point->sites);
 	return text_result(&copy->strings);

@@ -261,6 +261,27 @@ static void scopes_end(void)
 	is(errno, ENOTTY, "the end, even twice, leaves errno alone");
 }
 
+static int take_terms(void *user, const struct failpoint_info *info)
+{
+	char **terms = user;
+
+	*terms = strdup(info->terms);
+	return 0;
+}
+
+static void terms_are_one_line(void)
+{
+	char *terms = NULL;
+
+	is(failpoint_enable("api/a", "off ->\n return(\"x\ny=off\")\n"), 0,
+	   "terms of several lines");
+	is(failpoint_status("api/a", take_terms, &terms), 0, "their status");
+	ok(terms && strcmp(terms, "off->return(\"x\\ny=off\")") == 0,
+	   "they are shown in one");
+	free(terms);
+	is(failpoint_disable("api/a"), 0, "disarming them");
+}
+
 static void waiting_looks_first(void)
 {
 	is(failpoint_wait_fired("api/none", 1, 0), -ENOENT, "no such point");
@@ -311,6 +332,7 @@ int main(void)
 	seeds_repeat();
 	sites_are_made_at_run_time();
 	scopes_end();
+	terms_are_one_line();
 	waiting_looks_first();
 	names_have_a_limit();
 	return tap_end();
