@@ -2,6 +2,7 @@
 /* What the profile posix does beside the states that tests/litmus compares. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,10 +18,12 @@
 #include "common/backend.h"
 #include "fusefs/commit.h"
 #include "fusefs/inode.h"
+#include "fusefs/journal.h"
 #include "fusefs/names.h"
 #include "fusefs/risk.h"
 #include "fusefs/scratch.h"
 #include "fusefs/volume.h"
+#include "fusefs/xattrs.h"
 #include "tests/unit/fusefs/sandbox.h"
 
 static int set_up(void **state)
@@ -240,6 +243,66 @@ static void unfinished_work_of_a_killed_mount_is_removed(void **state)
 #define IN_POSIX(test)                                                         \
 	cmocka_unit_test_setup_teardown(test, set_up, sandbox_tear_down)
 
+/* Made, renamed, removed, with no fsync of the directory: 0, or what failed. */
+static int come_and_go(struct sandbox *sandbox)
+{
+	const struct names_new what = {
+		.mode = S_IFREG | 0644, .uid = geteuid(), .gid = getegid()};
+	struct volume *volume = sandbox->volume;
+	struct inode *inode;
+
+	int r = names_create(volume, volume->root, "a", &what, &inode);
+	if (r < 0)
+		return r;
+	names_forget(volume, inode, 1);
+	r = sandbox_rename(sandbox, "a", "b", 0);
+	return r < 0 ? r : names_unlink(volume, volume->root, "b", false);
+}
+
+/* As if there were that many more. */
+static void add_to_count(struct sandbox *sandbox, uint64_t records)
+{
+	struct journal *journal = &sandbox->volume->journal;
+
+	pthread_mutex_lock(&journal->lock);
+	journal->count += records;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+static void a_full_journal_says_so_until_a_sync(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct volume *volume = sandbox->volume;
+	uint64_t others = JOURNAL_RECORDS_MAX - 20;
+	struct inode *kept = sandbox_put(sandbox, "kept", 100, 'k');
+
+	add_to_count(sandbox, others);
+	for (int round = 0; round < 2; round++) {
+		int r = 0;
+		while (r == 0 && volume->journal.count <= JOURNAL_RECORDS_MAX)
+			r = come_and_go(sandbox);
+		assert_int_equal(r, -ENOSPC);
+		assert_int_equal(volume->journal.count, JOURNAL_RECORDS_MAX);
+		assert_int_equal(sandbox_rename(sandbox, "kept", "c", 0),
+				 -ENOSPC);
+		assert_int_equal(xattrs_set(volume, kept, "user.k", "v", 1, 0),
+				 -ENOSPC);
+		/* The directory is what they wait for. */
+		assert_int_equal(sandbox_fsync(sandbox, "kept"), 0);
+		assert_int_equal(volume->journal.count, JOURNAL_RECORDS_MAX);
+		if (round == 0)
+			assert_int_equal(sandbox_fsync(sandbox, "."), 0);
+		else
+			sandbox_sync(sandbox);
+		assert_int_equal(volume->journal.count, others);
+		(void)names_unlink(volume, volume->root, "b", false);
+		(void)names_unlink(volume, volume->root, "a", false);
+	}
+	add_to_count(sandbox, -others);
+	sandbox_sync(sandbox);
+	sandbox_expect_same(sandbox, "after all");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +311,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_adopted_keeps_its_name),
 		IN_POSIX(a_name_out_of_memory_holds_a_fifo_each_time),
 		IN_POSIX(unfinished_work_of_a_killed_mount_is_removed),
+		IN_POSIX(a_full_journal_says_so_until_a_sync),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
