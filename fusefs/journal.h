@@ -26,7 +26,7 @@ struct dentry;
 struct inode;
 struct volume;
 
-/* About 2 GB of memory; the operation that would exceed it gets ENOSPC. */
+/* About 2 GB of memory, with posix up to three times that; the operation that would exceed it gets ENOSPC. */
 #define JOURNAL_RECORDS_MAX (UINT64_C(8) << 20)
 
 enum record_kind {
