@@ -676,7 +676,7 @@ __attribute__((destructor(101))) static void failpoint_object_unloaded(void)
 			&failpoint_got));                                      \
                                                                                \
 		if (failpoint_is_hit)                                          \
-			function(user, &failpoint_got);                        \
+			(function)(user, &failpoint_got);                      \
 		failpoint_is_hit;                                              \
 	})
 #define FAILPOINT_RETURN_RESULT(name, result, doc, ...)                        \

@@ -236,7 +236,7 @@ static void calls_and_conditions_work(void)
 	is(failpoint_hits("macros/if"), 1, "and counted");
 	is(failpoint_enable("macros/call", "return(10ms)->return"), 0,
 	   "a call-back");
-	hit = FAILPOINT_CALL("macros/call", call, &called);
+	hit = FAILPOINT_CALL("macros/call", *&call, &called);
 	ok(hit && called.times == 1, "is called");
 	is(called.value.type, FAILPOINT_TYPE_DURATION, "with a value");
 	is(called.value.number, 10000000, "of any type");
