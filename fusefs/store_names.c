@@ -222,6 +222,32 @@ void store_lose_name_locked(struct volume *volume, struct dentry *dentry)
 	store_part_fd(volume->store, inode);
 }
 
+static bool has_other_durable(const struct inode *inode)
+{
+	return inode->durable.next != inode->durable.prev;
+}
+
+/* A file that loses the last name that we know, but has others in the store and
+ * lives on: a descriptor tells it from a new one, when one of those is met. If
+ * there is none, that is taken for a file of its own. */
+static void hold_with_unknown_names(struct volume *volume,
+				    const struct store_visit *visit,
+				    struct dentry *dentry)
+{
+	struct inode *inode = dentry->durable;
+	struct stat st;
+	int fd;
+	if (inode_is_directory(inode) || inode->nlink == 0 || inode->adopted ||
+	    inode->stored_fd != NULL || has_other_durable(inode) ||
+	    fstatat(visit->fd, dentry->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_nlink < 2)
+		return;
+	if (!inode_is_regular(inode))
+		(void)store_keep_special_locked(volume, dentry); /* as above */
+	else if (store_get_fd_locked(volume, inode, false, &fd) == 0)
+		store_put_fd(volume->store, inode);
+}
+
 int store_unlink_locked(struct volume *volume, struct dentry *from)
 {
 	cleanup_visit struct store_visit visit = {0};
@@ -229,6 +255,7 @@ int store_unlink_locked(struct volume *volume, struct dentry *from)
 	if (r < 0)
 		return r;
 	bool directory = inode_is_directory(from->durable);
+	hold_with_unknown_names(volume, &visit, from);
 	if (unlinkat(visit.fd, from->name, directory ? AT_REMOVEDIR : 0) < 0)
 		return -errno;
 	if (directory)
@@ -249,6 +276,8 @@ int store_rename_locked(struct volume *volume, struct dentry *from,
 		r = visit_of(volume, to, &to_visit);
 	if (r < 0)
 		return r;
+	if (replaced != NULL && !exchange)
+		hold_with_unknown_names(volume, &to_visit, to);
 	if (renameat2(from_visit.fd, from->name, to_visit.fd, to->name,
 		      exchange ? RENAME_EXCHANGE : 0) < 0)
 		return -errno;
