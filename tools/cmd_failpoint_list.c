@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/errmsg.h"
 #include "common/fields.h"
-#include "common/log.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/failpoint_client.h"
@@ -65,21 +63,7 @@ static int ask(const struct cmd_args *args, struct text *answer,
 
 static int run(const struct cmd_args *args)
 {
-	struct text answer;
-	struct errmsg why;
-	int status = failpoint_client_check(args, args->operands);
-
-	if (status != CMD_DONE)
-		return status;
-	text_init(&answer);
-	if (ask(args, &answer, &why) < 0) {
-		log_error("%s", why.text);
-		status = CMD_FAILED;
-	} else {
-		status = failpoint_client_print(&answer);
-	}
-	text_done(&answer);
-	return status;
+	return failpoint_client_show(args, ask);
 }
 
 const struct cmd cmd_failpoint_list = {

@@ -1,34 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/errmsg.h"
-#include "common/log.h"
-#include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/failpoint_client.h"
 
 static const struct cmd_option options[] = {FAILPOINT_CLIENT_OPTIONS, {0}};
 
-static int run(const struct cmd_args *args)
+static int ask(const struct cmd_args *args, struct text *answer,
+	       struct errmsg *reterr_why)
 {
 	const struct failpoint_question question = {
 		.method = "GET",
 		.name = args->operands[0],
 		.suffix = args->json ? "/status?format=json" : "/status",
 	};
-	struct text answer;
-	struct errmsg why;
-	int status = failpoint_client_check(args, args->operands);
 
-	if (status != CMD_DONE)
-		return status;
-	text_init(&answer);
-	if (failpoint_client_do(args, &question, &answer, &why) < 0) {
-		log_error("%s", why.text);
-		status = CMD_FAILED;
-	} else {
-		status = failpoint_client_print(&answer);
-	}
-	text_done(&answer);
-	return status;
+	return failpoint_client_do(args, &question, answer, reterr_why);
+}
+
+static int run(const struct cmd_args *args)
+{
+	return failpoint_client_show(args, ask);
 }
 
 const struct cmd cmd_failpoint_status = {

@@ -312,6 +312,26 @@ int failpoint_client_print(const struct text *answer)
 	return CMD_FAILED;
 }
 
+int failpoint_client_show(const struct cmd_args *args,
+			  failpoint_client_ask_fn *ask)
+{
+	struct text answer;
+	struct errmsg why;
+	int status = failpoint_client_check(args, args->operands);
+
+	if (status != CMD_DONE)
+		return status;
+	text_init(&answer);
+	if (ask(args, &answer, &why) < 0) {
+		log_error("%s", why.text);
+		status = CMD_FAILED;
+	} else {
+		status = failpoint_client_print(&answer);
+	}
+	text_done(&answer);
+	return status;
+}
+
 int failpoint_client_print_done(const struct cmd_args *args)
 {
 	if (args->json)

@@ -53,6 +53,14 @@ int failpoint_client_do(const struct cmd_args *args,
 int failpoint_client_print(const struct text *answer);
 int failpoint_client_print_done(const struct cmd_args *args);
 
+/* Asks for an answer and prints it, or why there is none, for names that can be
+ * sent. Returns the exit status. */
+typedef int failpoint_client_ask_fn(const struct cmd_args *args,
+				    struct text *answer,
+				    struct errmsg *reterr_why);
+int failpoint_client_show(const struct cmd_args *args,
+			  failpoint_client_ask_fn *ask);
+
 /* CMD_DONE, or CMD_USAGE having said that no address was given, or that a name
  * cannot be sent. names ends with NULL. */
 int failpoint_client_check(const struct cmd_args *args, char *const *names);
