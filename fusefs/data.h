@@ -93,6 +93,10 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
  * from memory, unknown is no. Lock held. */
 bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 		       int64_t block);
+/* Whether the store's own map has that block now, whatever the journal is going to
+ * do. 1, 0, or an error of the store. Lock held. */
+int data_store_has_block(struct volume *volume, struct inode *inode, int fd,
+			 int64_t block);
 /* Walks over dirty data by whether the store has its blocks. */
 struct data_blocks {
 	struct volume *volume;

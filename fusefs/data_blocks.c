@@ -68,11 +68,10 @@ static enum answer ask_journal(struct volume *volume, struct inode *inode,
 	return answer;
 }
 
-/* The store's own map. It may be coarser than the blocks of the profile: where
- * the end of what was ever written is known, the rest of that page has none. 1,
- * 0, or an error of the store. */
-static int store_has_block(struct volume *volume, struct inode *inode, int fd,
-			   int64_t block)
+/* It may be coarser than the blocks of the profile: where the end of what was ever
+ * written is known, the rest of that page has none. */
+int data_store_has_block(struct volume *volume, struct inode *inode, int fd,
+			 int64_t block)
 {
 	int64_t size = profile_block_bytes(volume->profile);
 	const struct inode_written *written = inode->written;
@@ -96,7 +95,7 @@ bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 	enum answer answer = ask_journal(volume, inode, block);
 	if (answer != UNKNOWN)
 		return answer == YES;
-	return store_has_block(volume, inode, fd, block) > 0;
+	return data_store_has_block(volume, inode, fd, block) > 0;
 }
 
 /* Whether a record changes any of these bytes of the store: then what is newer
@@ -156,8 +155,8 @@ static bool is_stored(struct data_blocks *blocks, int64_t offset)
 	block = offset / block * block;
 	if (offset >= blocks->stored_bytes || is_changed(blocks, block))
 		return false;
-	int r = store_has_block(blocks->volume, blocks->inode, blocks->fd,
-				block);
+	int r = data_store_has_block(blocks->volume, blocks->inode, blocks->fd,
+				     block);
 	if (r < 0)
 		blocks->error = r;
 	return r > 0;

@@ -71,28 +71,33 @@ static bool is_freed(struct volume *volume, struct inode *inode, int64_t block)
 }
 
 /* What the live image has of the block, as far as the store's file goes: how many
- * bytes, 0 if the block is not there, or an error. */
-static int64_t read_block(struct volume *volume, struct inode *inode,
-			  int64_t block, char *buffer)
+ * bytes, 0 if the store has no such block, or an error. The lock is held. */
+static int64_t read_block_locked(struct volume *volume, struct inode *inode,
+				 int fd, int64_t block, char *buffer)
 {
 	int64_t size = profile_block_bytes(volume->profile);
 	struct stat st;
+	int r = data_store_has_block(volume, inode, fd, block);
+	if (r <= 0)
+		return r;
+	r = store_file_stat(fd, &st);
+	if (r < 0 || st.st_size <= block)
+		return r;
+	if (size > st.st_size - block)
+		size = st.st_size - block;
+	r = data_read_locked(volume, inode, fd, buffer, (size_t)size, block);
+	return r < 0 ? r : size;
+}
+
+static int64_t read_block(struct volume *volume, struct inode *inode,
+			  int64_t block, char *buffer)
+{
 	int fd;
 	int64_t r = data_enter(volume, inode, &fd);
-
 	if (r < 0)
 		return r;
 	if (fd >= 0)
-		r = store_file_stat(fd, &st);
-	if (fd >= 0 && r == 0 && st.st_size > block &&
-	    store_seek(fd, block, false) < block + size) {
-		if (size > st.st_size - block)
-			size = st.st_size - block;
-		r = data_read_locked(volume, inode, fd, buffer, (size_t)size,
-				     block);
-		if (r == 0)
-			r = size;
-	}
+		r = read_block_locked(volume, inode, fd, block, buffer);
 	data_leave(volume, inode, fd);
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/falloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include "fusefs/names.h"
 #include "fusefs/scratch.h"
 #include "fusefs/space.h"
+#include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "tests/unit/fusefs/sandbox.h"
 
@@ -203,6 +205,28 @@ static void range_of_a_dropped_file_is_lost_and_others_arrive(void **state)
 	sandbox_expect_live(sandbox, sandbox_find(sandbox, "b"), "x*10");
 }
 
+/* What xfs writes around a new end is written where the file has blocks. */
+static void hole_that_a_new_size_cuts_stays_a_hole(void **state)
+{
+	static struct sandbox sandbox;
+	char path[SANDBOX_PATH_BYTES + 8];
+
+	(void)state;
+	sandbox_open_profile(&sandbox, "xfs");
+	struct inode *inode = sandbox_put(&sandbox, "a", 10, 'a');
+	assert_int_equal(tail_truncate(sandbox.volume, inode, 12288), 0);
+	sandbox_sync(&sandbox);
+	assert_int_equal(tail_truncate(sandbox.volume, inode, 6000), 0);
+	assert_int_equal(tail_truncate(sandbox.volume, inode, 5000), 0);
+	snprintf(path, sizeof(path), "%s/a", sandbox.store);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(lseek(fd, 4096, SEEK_DATA), -1);
+	assert_int_equal(errno, ENXIO);
+	close(fd);
+	sandbox_close(&sandbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +239,7 @@ int main(void)
 		SANDBOX_TEST(hole_over_all_of_an_unnamed_file_leaves_its_size),
 		cmocka_unit_test(
 			store_that_lacks_a_mode_of_fallocate_gets_it_done),
+		cmocka_unit_test(hole_that_a_new_size_cuts_stays_a_hole),
 		SANDBOX_TEST(range_of_a_dropped_file_is_lost_and_others_arrive),
 	};
 
