@@ -30,7 +30,11 @@ void seed_start(struct seed *seed)
 
 unsigned long seed_steps(unsigned long usual)
 {
-	return (unsigned long)from_environment("FLAKEY_TEST_STEPS", usual);
+	unsigned long share =
+		(unsigned long)from_environment("FLAKEY_TEST_SHARE", 100);
+
+	return (unsigned long)from_environment("FLAKEY_TEST_STEPS",
+					       usual * share / 100);
 }
 
 uint32_t seed_below(struct seed *seed, uint32_t limit)

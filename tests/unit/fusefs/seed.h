@@ -2,7 +2,8 @@
 /*
  * Chance for a model test: one number, printed, from which all follows. The
  * environment can give it again as FLAKEY_TEST_SEED; FLAKEY_TEST_STEPS makes a
- * run shorter or longer than the test says.
+ * run shorter or longer than the test says, FLAKEY_TEST_SHARE takes so many
+ * percent of what it says.
  */
 #ifndef FLAKEY_TESTS_UNIT_FUSEFS_SEED_H
 #define FLAKEY_TESTS_UNIT_FUSEFS_SEED_H
