@@ -26,7 +26,8 @@ static void read_seed(const char *text)
 	uint64_t seed;
 
 	errno = 0;
-	seed = strtoull(text, &end, 0);
+	/* 010 is ten for who writes it. */
+	seed = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
 	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
 		say(": GOFAIL_SEED is %s, which is no number below 2^64; the "
 		    "seed is a random one",

@@ -338,6 +338,12 @@ FAILPOINT_API bool failpoint_hit(struct failpoint_site *site,
  * give it the value that a bare `return` shall mean. The site must have the
  * type in the name, or FAILPOINT_TYPE_ANY for failpoint_at_value().
  */
+#ifdef __cplusplus
+#define FAILPOINT_CAST(type, value) static_cast<type>(value)
+#else
+#define FAILPOINT_CAST(type, value) ((type)(value))
+#endif
+
 #ifdef FAILPOINT_DISABLE
 #define FAILPOINT_IS_ARMED(site) ((void)(site), false)
 #define FAILPOINT_ASK(site, value) ((void)(value), false)
@@ -378,7 +384,7 @@ static inline bool failpoint_at_int32(struct failpoint_site *site, int *value)
 	if (!FAILPOINT_IS_ARMED(site) || !FAILPOINT_ASK(site, &got))
 		return false;
 	if (got.type != FAILPOINT_TYPE_VOID)
-		*value = (int)got.number;
+		*value = FAILPOINT_CAST(int, got.number);
 	return true;
 }
 
@@ -413,7 +419,7 @@ static inline bool failpoint_at_errno(struct failpoint_site *site, int *value)
 	if (!FAILPOINT_IS_ARMED(site) || !FAILPOINT_ASK(site, &got))
 		return false;
 	if (got.type != FAILPOINT_TYPE_VOID)
-		*value = (int)got.number;
+		*value = FAILPOINT_CAST(int, got.number);
 	return true;
 }
 
@@ -436,7 +442,8 @@ static inline bool failpoint_at_set_errno(struct failpoint_site *site)
 #ifdef FAILPOINT_DISABLE
 
 #define FAILPOINT_SITE(site_name, site_doc, site_type)                         \
-	((void)sizeof("" site_name site_doc), (struct failpoint_site *)0)
+	((void)sizeof("" site_name site_doc),                                  \
+	 FAILPOINT_CAST(struct failpoint_site *, 0))
 
 #elif defined(__cplusplus)
 

@@ -24,14 +24,20 @@ static const struct cmd_option options[] = {
 
 static int print(const struct cmd_args *args, const struct text *answer)
 {
+	const char *number = answer->data ? answer->data : "";
+	size_t digits = strspn(number, "0123456789");
 	struct text json;
 	int status;
 
+	if (digits == 0) {
+		log_error("the answer is no number: is this a server of "
+			  "failpoints?");
+		return CMD_FAILED;
+	}
 	if (!args->json)
 		return failpoint_client_print(answer);
 	text_init(&json);
-	text_printf(&json, "{\"fired\":%.*s}\n",
-		    (int)strspn(answer->data, "0123456789"), answer->data);
+	text_printf(&json, "{\"fired\":%.*s}\n", (int)digits, number);
 	status = failpoint_client_print(&json);
 	text_done(&json);
 	return status;

@@ -69,6 +69,10 @@ seed=$(sed -n 's/.*GOFAIL_SEED=\([0-9]*\) .*/\1/p' err)
 cp out first
 GOFAIL_SEED=$seed run 'subject/int=50%return(1)' 64
 ok 'a random seed can be repeated' cmp first out
+GOFAIL_SEED=010 run 'subject/int=50%return(1)'
+is 'a zero in front means nothing' 1 "$(grep -c 'have the seed 10;' err)"
+GOFAIL_SEED=0x10 run 'subject/int=50%return(1)'
+is '0x means sixteen' 1 "$(grep -c 'have the seed 16;' err)"
 GOFAIL_SEED=x run 'subject/int=50%return(1)'
 is 'a seed that is none has a line' 1 "$(grep -c 'GOFAIL_SEED is "x"' err)"
 is 'and a random one is taken' 1 "$(grep -c 'have the seed [0-9]' err)"

@@ -4,6 +4,7 @@
 fails, points can only be reached with curl, or a mistake is not told in one
 sentence and the right exit status."""
 
+import http.server
 import json
 import os
 import subprocess
@@ -97,6 +98,30 @@ def talk(host):
     gives("all is clear", Done(at, "list"), 0, LIST)
 
 
+class Mute(http.server.BaseHTTPRequestHandler):
+    """Some other server: 200 and nothing, whatever is asked."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def talk_to_another():
+    with http.server.HTTPServer(("127.0.0.1", 0), Mute) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        at = f"127.0.0.1:{server.server_address[1]}"
+        for words in ["wait", "plain"], ["wait", "--json", "plain"]:
+            refused("an answer without a number", Done(at, *words), 1,
+                    "is no number")
+        server.shutdown()
+        thread.join()
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         with hosted.Host(sys.argv[1], "127.0.0.1:0") as host:
@@ -112,6 +137,7 @@ def main():
                     "cannot ask '127.0.0.1:")
         with hosted.Host(sys.argv[1], f"unix:{folder}/points") as host:
             talk(host)
+    talk_to_another()
     refused("no address", Done(None, "list"), 2, "GOFAIL_HTTP")
     refused("no such path", Done("unix:/nowhere", "list"), 1, "cannot ask")
     refused("no such verb", Done(None, "xlist"), 2, "did you mean 'list'")
