@@ -44,47 +44,64 @@ uint64_t disk_corrupt_chance(uint64_t seed, uint64_t nth)
 	return z ^ (z >> 31);
 }
 
+static bool is_placed(const struct disk_corruption *how, size_t size)
+{
+	return how->at >= 0 && (uint64_t)how->at < size;
+}
+
 /* Flips exactly `left` of all bits, any choice as likely as any other: each bit
  * in turn with the chance of the flips that are left among the bits that are. */
+static uint8_t mask_of(const struct disk_corruption *how, uint64_t byte,
+		       uint64_t bits, uint64_t *left)
+{
+	uint8_t mask = 0;
+	for (uint64_t at = byte * BITS; at < (byte + 1) * BITS; at++)
+		if (disk_corrupt_chance(how->seed, at) % (bits - at) < *left) {
+			mask |= (uint8_t)(1 << at % BITS);
+			(*left)--;
+		}
+	return mask;
+}
+
 static size_t flip(const struct disk_corruption *how, uint8_t *data,
 		   size_t size, disk_damage_fn *each, void *user)
 {
-	uint64_t bits = (uint64_t)size * BITS;
 	uint64_t left = how->count == 0 ? 1 : how->count;
+	size_t begin = 0;
+	if (is_placed(how, size)) {
+		uint64_t bytes = left / BITS + (left % BITS != 0);
+		begin = (size_t)how->at;
+		size -= begin;
+		if (size > bytes)
+			size = (size_t)bytes;
+	}
+	uint64_t bits = (uint64_t)size * BITS;
+	/* One bit of a megabyte needs one number and not eight million. */
+	uint64_t only = bits;
+	if (left == 1)
+		only = disk_corrupt_chance(how->seed, 0) % bits;
 	if (left > bits)
 		left = bits;
 	size_t changed = 0;
-	/* One bit of a megabyte needs one number and not eight million. */
-	uint64_t only = UINT64_MAX;
-	if (left == 1)
-		only = disk_corrupt_chance(how->seed, 0) % bits;
-	for (size_t i = only == UINT64_MAX ? 0 : only / BITS;
+	for (size_t i = only < bits ? (size_t)(only / BITS) : 0;
 	     i < size && left > 0; i++) {
-		uint8_t mask = 0;
-		for (int bit = 0; bit < BITS && left > 0; bit++) {
-			uint64_t at = (uint64_t)i * BITS + (uint64_t)bit;
-			bool hit = at == only ||
-				   (only == UINT64_MAX &&
-				    disk_corrupt_chance(how->seed, at) %
-						    (bits - at) <
-					    left);
-			if (!hit)
-				continue;
-			mask |= (uint8_t)(1 << bit);
-			left--;
-		}
+		uint8_t mask = (uint8_t)(1 << only % BITS);
+		if (only < bits)
+			left = 0;
+		else
+			mask = mask_of(how, i, bits, &left);
 		if (mask == 0)
 			continue;
-		data[i] ^= mask;
+		data[begin + i] ^= mask;
 		changed++;
-		const struct disk_damage damage = {i, 1, mask};
+		const struct disk_damage damage = {begin + i, 1, mask};
 		if (each != NULL)
 			each(user, &damage);
 	}
 	return changed;
 }
 
-/* Overwrites a run of bytes at a place of the seed's choice. */
+/* Overwrites a run of bytes. */
 static size_t overwrite(const struct disk_corruption *how, uint8_t *data,
 			size_t size, disk_damage_fn *each, void *user)
 {
@@ -92,15 +109,18 @@ static size_t overwrite(const struct disk_corruption *how, uint8_t *data,
 	if (how->count > 0 && how->count < size)
 		length = (size_t)how->count;
 	size_t begin = disk_corrupt_chance(how->seed, 0) % (size - length + 1);
+	if (is_placed(how, size)) {
+		begin = (size_t)how->at;
+		if (length > size - begin)
+			length = size - begin;
+	}
 	size_t changed = 0;
 	for (size_t i = begin; i < begin + length; i++) {
 		uint8_t before = data[i];
+		uint64_t chance = disk_corrupt_chance(how->seed, i + 1);
 		data[i] = 0;
 		if (how->kind == DISK_CORRUPT_GARBAGE)
-			data[i] = (uint8_t)(before + 1 +
-					    disk_corrupt_chance(how->seed,
-								i + 1) %
-						    255);
+			data[i] = (uint8_t)(before + 1 + chance % 255);
 		changed += data[i] != before;
 	}
 	const struct disk_damage damage = {begin, length, 0};

@@ -21,6 +21,10 @@ struct disk_corruption {
 	/* Of bits or bytes. More than there are: all of them. */
 	uint64_t count;
 	uint64_t seed;
+	/* Where the run begins; the bits are then of this byte and, if they are
+	 * more than 8, of those behind it. -1, or beyond the data: the seed
+	 * chooses. */
+	int64_t at;
 };
 
 /* A run of bytes that was touched. */

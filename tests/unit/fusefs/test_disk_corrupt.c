@@ -53,6 +53,8 @@ static void check_replay(const struct disk_corruption *how,
 			 const struct replay *replay, size_t changed)
 {
 	uint64_t wanted = how->count ? how->count : 1;
+	bool placed = how->at >= 0 && (size_t)how->at < replay->size;
+	size_t room = replay->size - (placed ? (size_t)how->at : 0);
 	size_t differ = 0;
 	size_t touched = 0;
 
@@ -69,14 +71,21 @@ static void check_replay(const struct disk_corruption *how,
 	}
 	assert_int_equal(changed, differ);
 	if (how->kind == DISK_CORRUPT_BITFLIP) {
-		if (wanted > replay->size * 8)
-			wanted = replay->size * 8;
+		if (wanted > room * 8)
+			wanted = room * 8;
 		assert_int_equal(replay->bits, wanted);
+		for (size_t i = 0; placed && i < replay->size; i++)
+			if (replay->touched[i])
+				assert_in_range(i, how->at,
+						(uint64_t)how->at +
+							(wanted - 1) / 8);
 		return;
 	}
-	if (how->count == 0 || wanted > replay->size)
-		wanted = replay->size;
+	if (how->count == 0 || wanted > room)
+		wanted = room;
 	assert_int_equal(touched, wanted);
+	if (placed)
+		assert_int_equal(replay->last_end, (size_t)how->at + wanted);
 	assert_int_equal(replay->runs, 1);
 }
 
@@ -94,6 +103,7 @@ static void damage_is_exactly_what_is_reported(void **state)
 			.count = seed_below(&seed, 3) ? seed_below(&seed, 20)
 						      : seed_below(&seed, 3000),
 			.seed = seed_below(&seed, 1000),
+			.at = (int64_t)seed_below(&seed, 400) - 100,
 		};
 		uint8_t again[SIZE_MAX_BYTES];
 		uint8_t data[SIZE_MAX_BYTES];
@@ -120,7 +130,8 @@ static void every_place_is_hit(void **state)
 
 	(void)state;
 	for (uint64_t seed = 0; seed < 4000; seed++) {
-		struct disk_corruption how = {DISK_CORRUPT_BITFLIP, 1, seed};
+		struct disk_corruption how = {DISK_CORRUPT_BITFLIP, 1, seed,
+					      -1};
 		uint8_t data[5] = {0};
 		uint8_t more[5] = {0};
 		uint8_t run[5] = {1, 1, 1, 1, 1};
@@ -148,7 +159,7 @@ static void every_place_is_hit(void **state)
 
 static void nothing_can_be_harmed_of_nothing(void **state)
 {
-	const struct disk_corruption how = {DISK_CORRUPT_GARBAGE, 0, 1};
+	const struct disk_corruption how = {DISK_CORRUPT_GARBAGE, 0, 1, -1};
 
 	(void)state;
 	assert_int_equal(disk_corrupt(&how, NULL, 0, NULL, NULL), 0);
