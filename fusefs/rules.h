@@ -53,6 +53,15 @@ void rules_log(struct rules *rules, const struct rule_hit *hit,
 int rules_sleep(struct rules *rules, const struct rule_verdict *verdict,
 		int64_t ns);
 
+/* The same for who has no thread to spare, as operations have not: whether a
+ * sleep goes on, which rules_sleep() would ask itself; a few loads. */
+bool rules_sleeps(const struct rules *rules,
+		  const struct rule_verdict *verdict);
+/* And who wants to hear of all that may have ended one: called afterwards, with
+ * no lock held, by the thread that did it. Set once, before the first rule. */
+typedef void rules_woke_fn(void *user);
+void rules_watch(struct rules *rules, rules_woke_fn *woke, void *user);
+
 /* A crash: ends all sleeps of what was decided until now. */
 void rules_interrupt(struct rules *rules);
 /* The mount ends: so do all sleeps, now and later, and all waits. */
