@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/mountinfo.h"
 #include "common/subprocess.h"
+#include "controlfs/controlfs.h"
 #include "fusefs/commit.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
@@ -236,7 +237,7 @@ static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 		return r;
 	fusefs->control = control_new((struct backend *)fusefs, &verbs_table,
 				      fusefs->events);
-	if (fusefs->control == NULL)
+	if (fusefs->control == NULL || ops_control_new(fusefs) < 0)
 		return -ENOMEM;
 	return make_session(fusefs, reterr_why);
 }
@@ -337,7 +338,7 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 	if (r == 0)
 		r = loop_new(fusefs->session, &fusefs->loop);
 	if (r == 0)
-		r = ops_control_start(fusefs);
+		r = controlfs_start(fusefs->controlfs);
 	if (r == 0)
 		r = loop_start(fusefs->loop);
 	if (r < 0) {
@@ -351,7 +352,8 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 
 static void stop(struct fusefs *fusefs)
 {
-	ops_control_stop(fusefs);
+	if (fusefs->controlfs != NULL)
+		controlfs_stop(fusefs->controlfs);
 	loop_stop(fusefs->loop);
 	fusefs->loop = NULL;
 }
@@ -380,6 +382,7 @@ void fusefs_free(struct fusefs *fusefs)
 		fuse_session_destroy(fusefs->session);
 	crash_stales_done(&fusefs->late);
 	pthread_mutex_destroy(&fusefs->late_lock);
+	controlfs_free(fusefs->controlfs);
 	control_free(fusefs->control);
 	volume_close(fusefs->volume);
 	event_free(fusefs->events);

@@ -21,6 +21,7 @@
 #include "fusefs/fusefs.h"
 
 struct control;
+struct controlfs;
 struct event_log;
 struct inode;
 struct listing;
@@ -31,8 +32,7 @@ struct volume;
  * makes it forget. */
 #define OPS_TIMEOUT_S 86400.0
 
-#define OPS_NODE_CONTROL 2	/* the directory .flakey */
-#define OPS_NODE_CONTROL_FILE 3 /* and its files, from here on */
+#define OPS_NODE_CONTROL 2 /* the directory .flakey; its files follow */
 
 /* What one kernel does with O_DSYNC after the WRITE: learned when mounting. */
 struct ops_probe {
@@ -60,6 +60,7 @@ struct fusefs {
 	struct volume *volume;
 	struct event_log *events;
 	struct control *control;
+	struct controlfs *controlfs;
 	char *control_name; /* NULL: no control files */
 	struct fuse_session *session;
 	struct loop *loop;
@@ -78,14 +79,6 @@ struct fusefs {
 	struct ops_look looks[OPS_LOOKS];
 	size_t look_count;
 	struct crash_stales late;
-
-	/* Control writes, executed one after the other by one thread. */
-	pthread_t control_thread;
-	pthread_mutex_t control_lock; /* guards the two below */
-	pthread_cond_t control_wake;
-	struct list control_jobs;
-	bool control_running;
-	bool control_stop;
 };
 
 /* An open file or directory. */
@@ -222,10 +215,10 @@ void ops_control_release(struct fuse_file_info *fi);
 void ops_control_read(fuse_req_t req, struct fuse_file_info *fi, size_t size,
 		      off_t offset);
 void ops_control_write(fuse_req_t req, struct fusefs *fusefs,
-		       struct fuse_file_info *fi, const char *data, size_t size,
-		       off_t offset);
+		       struct fuse_file_info *fi, const char *data,
+		       size_t size);
 void ops_control_readdir(fuse_req_t req, size_t size, off_t offset);
-int ops_control_start(struct fusefs *fusefs);
-void ops_control_stop(struct fusefs *fusefs);
+/* Makes controlfs. 0 or -ENOMEM. */
+int ops_control_new(struct fusefs *fusefs);
 
 #endif

@@ -123,7 +123,7 @@ void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
 {
 	struct fusefs *fusefs = ops_enter(req);
 	if (ops_is_control(nodeid)) {
-		ops_control_write(req, fusefs, fi, data, size, offset);
+		ops_control_write(req, fusefs, fi, data, size);
 		ops_leave(fusefs);
 		return;
 	}

@@ -11,15 +11,16 @@ import tree
 MAY_SEE = {
     "common": {"common"},
     "failpoints": {"common", "failpoints"},
-    "fusefs": {"common", "failpoints", "fusefs"},
-    "dmbackend": {"common", "dmbackend"},
+    "controlfs": {"common", "controlfs"},
+    "fusefs": {"common", "failpoints", "controlfs", "fusefs"},
+    "dmbackend": {"common", "controlfs", "dmbackend"},
     "tools": set(tree.PRODUCT),
     "tests": set(tree.PRODUCT) | {"tests"},
 }
 # System headers that only some folders may include.
 OWNED = {
-    r"fuse(3/|_|\.h)": {"fusefs", "tests"},
-    r"libdevmapper\.h": {"dmbackend", "tests"},
+    r"fuse(3/|_|\.h)": {"controlfs", "fusefs", "tests"},
+    r"(libdevmapper|libmount/.*|blkid/.*)\.h": {"dmbackend", "tests"},
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "controlfs/controlfs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/control.h"
+#include "common/list.h"
+
+/* A write that waits for its turn. */
+struct job {
+	struct list link;
+	fuse_req_t req;
+	struct control_handle *handle;
+	size_t size_bytes;
+	char data[];
+};
+
+struct controlfs {
+	struct controlfs_config config;
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock; /* guards the two below */
+	pthread_cond_t wake;
+	struct list jobs;
+	bool stop;
+};
+
+struct controlfs *controlfs_new(const struct controlfs_config *config)
+{
+	struct controlfs *controlfs = calloc(1, sizeof(*controlfs));
+
+	if (!controlfs)
+		return NULL;
+	controlfs->config = *config;
+	pthread_mutex_init(&controlfs->lock, NULL);
+	pthread_cond_init(&controlfs->wake, NULL);
+	list_init(&controlfs->jobs);
+	return controlfs;
+}
+
+void controlfs_free(struct controlfs *controlfs)
+{
+	if (!controlfs)
+		return;
+	controlfs_stop(controlfs);
+	pthread_mutex_destroy(&controlfs->lock);
+	pthread_cond_destroy(&controlfs->wake);
+	free(controlfs);
+}
+
+size_t controlfs_node_count(void)
+{
+	return control_file_count() + 1;
+}
+
+/* The number of a file, of a node that is not the directory's. */
+static size_t index_of(const struct controlfs *controlfs, fuse_ino_t nodeid)
+{
+	return nodeid - controlfs->config.first_node - 1;
+}
+
+fuse_ino_t controlfs_find(const struct controlfs *controlfs, const char *name)
+{
+	int index = control_file_find(name);
+
+	return index < 0 ? 0
+			 : controlfs->config.first_node + 1 + (fuse_ino_t)index;
+}
+
+void controlfs_fill(const struct controlfs *controlfs, fuse_ino_t nodeid,
+		    struct stat *ret_st)
+{
+	size_t index = index_of(controlfs, nodeid);
+
+	*ret_st = (struct stat){
+		/* Above all numbers of files; the kernel wants them unique. */
+		.st_ino = UINT64_MAX - nodeid,
+		.st_mode = S_IFDIR | 0700,
+		.st_nlink = 2,
+		.st_uid = controlfs->config.uid,
+		.st_gid = controlfs->config.gid,
+		.st_blksize = 4096,
+	};
+	if (nodeid == controlfs->config.first_node)
+		return;
+	ret_st->st_mode =
+		S_IFREG | (control_file_writable(index) ? 0600 : 0400);
+	ret_st->st_nlink = 1;
+	ret_st->st_size = control_file_size(controlfs->config.control, index);
+}
+
+void controlfs_open(struct controlfs *controlfs, fuse_req_t req,
+		    fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	struct control_handle *handle;
+	int r = control_open(controlfs->config.control,
+			     index_of(controlfs, nodeid), &handle);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	fi->fh = (uint64_t)(uintptr_t)handle;
+	fi->direct_io = 1;
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		control_close(handle);
+}
+
+static struct control_handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct control_handle *)(uintptr_t)fi->fh;
+}
+
+void controlfs_release(const struct fuse_file_info *fi)
+{
+	control_close(handle_of(fi));
+}
+
+void controlfs_read(fuse_req_t req, const struct fuse_file_info *fi,
+		    size_t size_bytes, off_t offset_bytes)
+{
+	char *buffer = malloc(size_bytes);
+	ssize_t size = -ENOMEM;
+
+	if (buffer)
+		size = control_read(handle_of(fi), buffer, size_bytes,
+				    offset_bytes);
+	if (size < 0)
+		fuse_reply_err(req, (int)-size);
+	else
+		fuse_reply_buf(req, buffer, (size_t)size);
+	free(buffer);
+}
+
+static void reply_written(fuse_req_t req, ssize_t size)
+{
+	if (size < 0)
+		fuse_reply_err(req, (int)-size);
+	else
+		fuse_reply_write(req, (size_t)size);
+}
+
+/* The offset means nothing: echo >> and a second write begin a new line. */
+void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
+		     const struct fuse_file_info *fi, const char *data,
+		     size_t size_bytes)
+{
+	struct control_handle *handle = handle_of(fi);
+	struct job *job;
+
+	if (!control_write_blocks(handle)) {
+		reply_written(req, control_write(handle, data, size_bytes));
+		return;
+	}
+	if (size_bytes > CONTROL_LINE_MAX)
+		size_bytes = CONTROL_LINE_MAX + 1; /* refused for its length */
+	job = malloc(sizeof(*job) + size_bytes);
+	if (!job) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	job->req = req;
+	job->handle = handle;
+	job->size_bytes = size_bytes;
+	memcpy(job->data, data, size_bytes);
+	pthread_mutex_lock(&controlfs->lock);
+	list_append(&controlfs->jobs, &job->link);
+	pthread_cond_signal(&controlfs->wake);
+	pthread_mutex_unlock(&controlfs->lock);
+}
+
+void controlfs_readdir(fuse_req_t req, size_t size_bytes, off_t offset)
+{
+	size_t count = control_file_count() + 2;
+	char *buffer = malloc(size_bytes);
+	size_t used = 0;
+
+	if (!buffer) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (size_t i = (size_t)offset; i < count; i++) {
+		struct stat st = {
+			.st_ino = UINT64_MAX - i,
+			.st_mode = i < 2 ? S_IFDIR : S_IFREG,
+		};
+		const char *name = i == 0 ? "." : "..";
+		size_t size;
+
+		if (i >= 2)
+			name = control_file_name(i - 2);
+		size = fuse_add_direntry(req, buffer + used, size_bytes - used,
+					 name, &st, (off_t)i + 1);
+		if (size > size_bytes - used)
+			break;
+		used += size;
+	}
+	fuse_reply_buf(req, buffer, used);
+	free(buffer);
+}
+
+static struct job *next_job(struct controlfs *controlfs)
+{
+	struct job *job = NULL;
+
+	pthread_mutex_lock(&controlfs->lock);
+	while (list_empty(&controlfs->jobs) && !controlfs->stop)
+		pthread_cond_wait(&controlfs->wake, &controlfs->lock);
+	if (!list_empty(&controlfs->jobs)) {
+		job = list_entry(controlfs->jobs.next, struct job, link);
+		list_remove(&job->link);
+	}
+	pthread_mutex_unlock(&controlfs->lock);
+	return job;
+}
+
+static void *run(void *user)
+{
+	struct controlfs *controlfs = user;
+	struct job *job;
+
+	while ((job = next_job(controlfs))) {
+		reply_written(job->req, control_write(job->handle, job->data,
+						      job->size_bytes));
+		if (controlfs->config.after_write)
+			controlfs->config.after_write(controlfs->config.user);
+		free(job);
+	}
+	return NULL;
+}
+
+int controlfs_start(struct controlfs *controlfs)
+{
+	int r;
+
+	controlfs->stop = false;
+	r = pthread_create(&controlfs->thread, NULL, run, controlfs);
+	controlfs->running = r == 0;
+	return -r;
+}
+
+void controlfs_stop(struct controlfs *controlfs)
+{
+	if (!controlfs->running)
+		return;
+	controlfs->running = false;
+	pthread_mutex_lock(&controlfs->lock);
+	controlfs->stop = true;
+	pthread_cond_signal(&controlfs->wake);
+	pthread_mutex_unlock(&controlfs->lock);
+	pthread_join(controlfs->thread, NULL);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control directory as nodes of a FUSE file system: its files belong to the
+ * user who mounted. What they say is common/control.c's. A file system that
+ * shows the directory gives it a range of node ids and passes requests for
+ * those on.
+ *
+ * Lines that are written are done one after the other by a thread of its own,
+ * so that a verb never waits for a thread that it needs. All else is answered
+ * by the caller's.
+ */
+#ifndef FLAKEY_CONTROLFS_CONTROLFS_H
+#define FLAKEY_CONTROLFS_CONTROLFS_H
+
+#ifndef FUSE_USE_VERSION
+#define FUSE_USE_VERSION 314
+#endif
+
+#include <fuse_lowlevel.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct control;
+struct controlfs;
+
+struct controlfs_config {
+	struct control *control; /* borrowed */
+	fuse_ino_t first_node;	 /* the directory; its files follow */
+	uid_t uid;		 /* whose they are */
+	gid_t gid;
+	/* Called by the thread of the lines after each write; may be NULL. */
+	void (*after_write)(void *user);
+	void *user;
+};
+
+/* NULL: out of memory. */
+struct controlfs *controlfs_new(const struct controlfs_config *config);
+/* Stops first, if that was forgotten. Takes NULL. */
+void controlfs_free(struct controlfs *controlfs);
+
+/* Between these two, lines that are written are done. Stopping does what has
+ * come first. 0 or a negative errno. */
+int controlfs_start(struct controlfs *controlfs);
+void controlfs_stop(struct controlfs *controlfs);
+
+/* Node ids behind the first that are the directory's and its files'. */
+size_t controlfs_node_count(void);
+/* The file of that name, or 0. */
+fuse_ino_t controlfs_find(const struct controlfs *controlfs, const char *name);
+void controlfs_fill(const struct controlfs *controlfs, fuse_ino_t nodeid,
+		    struct stat *ret_st);
+
+/* Each answers the request. */
+void controlfs_open(struct controlfs *controlfs, fuse_req_t req,
+		    fuse_ino_t nodeid, struct fuse_file_info *fi);
+void controlfs_read(fuse_req_t req, const struct fuse_file_info *fi,
+		    size_t size_bytes, off_t offset_bytes);
+void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
+		     const struct fuse_file_info *fi, const char *data,
+		     size_t size_bytes);
+void controlfs_readdir(fuse_req_t req, size_t size_bytes, off_t offset);
+/* Lets go of what open made; the caller answers. */
+void controlfs_release(const struct fuse_file_info *fi);
+
+#endif
