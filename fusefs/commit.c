@@ -284,6 +284,49 @@ static int sync_part(struct commit *commit, struct inode *inode, bool datasync,
 	return r;
 }
 
+/* The inodes with unsynced data now, pinned. */
+static int collect_dirty(struct volume *volume, struct inode ***ret_inodes,
+			 size_t *ret_count)
+{
+	pthread_mutex_lock(&volume->lock);
+	int r = inode_list_dirty_locked(volume, ret_inodes, ret_count);
+	for (size_t i = 0; r == 0 && i < *ret_count; i++)
+		inode_pin((*ret_inodes)[i]);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+/* All that was acknowledged. */
+static int take_all(struct commit *commit)
+{
+	struct volume *volume = commit->volume;
+	cleanup_free struct inode **inodes = NULL;
+	size_t count = 0;
+	int r = collect_dirty(volume, &inodes, &count);
+	int names = commit_names(commit);
+	if (r == 0)
+		r = names;
+	if (r == 0)
+		r = partial_pay_all_unnamed(volume, commit->mode);
+	for (size_t i = 0; i < count; i++) {
+		/* One that cannot be stored must not keep the others. */
+		int one = own_data(commit, inodes[i], &everything, false);
+		if (r == 0)
+			r = one;
+	}
+	/* Nothing is left to write there; but it is not owed any more. */
+	if (r == 0)
+		r = commit_ordered(commit);
+	int times = names == 0 ? commit_times(commit) : 0;
+	if (r == 0)
+		r = times;
+	pthread_mutex_lock(&volume->lock);
+	for (size_t i = 0; i < count; i++)
+		inode_unpin_locked(volume, inodes[i]);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
 int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		const struct commit_range *range)
 {
@@ -302,6 +345,8 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		return end(&commit,
 			   sync_part(&commit, inode, datasync, &pages));
 	struct profile_choice choice = choose(volume, inode, datasync, &pages);
+	if (choice.all_data)
+		return end(&commit, take_all(&commit));
 	int r = 0;
 	/* With a failing disk the data is tried first, as it really is; else
 	 * the order does not show, and the file must exist before its data. */
@@ -395,47 +440,10 @@ void commit_stored(struct volume *volume, struct inode *inode)
 	(void)end(&commit, r); /* as above */
 }
 
-/* The inodes with unsynced data now, pinned. */
-static int collect_dirty(struct volume *volume, struct inode ***ret_inodes,
-			 size_t *ret_count)
-{
-	pthread_mutex_lock(&volume->lock);
-	int r = inode_list_dirty_locked(volume, ret_inodes, ret_count);
-	for (size_t i = 0; r == 0 && i < *ret_count; i++)
-		inode_pin((*ret_inodes)[i]);
-	pthread_mutex_unlock(&volume->lock);
-	return r;
-}
-
 int commit_all(struct volume *volume)
 {
 	struct commit commit;
 	begin(volume, &commit);
-	if (volume->read_only)
-		return end(&commit, -EROFS);
-	cleanup_free struct inode **inodes = NULL;
-	size_t count = 0;
-	int r = collect_dirty(volume, &inodes, &count);
-	int names = commit_names(&commit);
-	if (r == 0)
-		r = names;
-	if (r == 0)
-		r = partial_pay_all_unnamed(volume, commit.mode);
-	for (size_t i = 0; i < count; i++) {
-		/* One that cannot be stored must not keep the others. */
-		int one = own_data(&commit, inodes[i], &everything, false);
-		if (r == 0)
-			r = one;
-	}
-	/* Nothing is left to write there; but it is not owed any more. */
-	if (r == 0)
-		r = commit_ordered(&commit);
-	int times = names == 0 ? commit_times(&commit) : 0;
-	if (r == 0)
-		r = times;
-	pthread_mutex_lock(&volume->lock);
-	for (size_t i = 0; i < count; i++)
-		inode_unpin_locked(volume, inodes[i]);
-	pthread_mutex_unlock(&volume->lock);
+	int r = volume->read_only ? -EROFS : take_all(&commit);
 	return end(&commit, r);
 }

@@ -39,6 +39,18 @@ static struct profile_choice choose_ext4(const struct profile_sync *sync)
 }
 
 /*
+ * Data goes through the journal, too, so whatever is committed takes the data of
+ * all files along, and fsync does not ask whether there is anything of its own:
+ * ext4_sync_file() forces a commit.
+ */
+static struct profile_choice
+choose_ext4_journalled(const struct profile_sync *sync)
+{
+	(void)sync;
+	return (struct profile_choice){.all_names = true, .all_data = true};
+}
+
+/*
  * The log is forced up to the newest change of the inode, and that takes all
  * before it. fdatasync looks at what was logged of the inode since it was last
  * forced by a sync of its own, whatever was committed meanwhile: only if that is
@@ -97,6 +109,18 @@ static const struct profile profiles[] = {
 		.block_bytes = 4096,
 	},
 	{
+		.name = "ext4,data=journal",
+		.choose = choose_ext4_journalled,
+		.not_empty_error = -ENOTEMPTY,
+		.block_bytes = 1024,
+	},
+	{
+		.name = "ext4,block=4096,data=journal",
+		.choose = choose_ext4_journalled,
+		.not_empty_error = -ENOTEMPTY,
+		.block_bytes = 4096,
+	},
+	{
 		.name = "xfs",
 		.choose = choose_xfs,
 		.pushes_on_close = PROFILE_CLOSE_AFTER_SHRINKING,
@@ -126,7 +150,8 @@ const struct profile *profile_find(const char *name)
 
 const char *profile_names(void)
 {
-	return "'ext4', 'ext4,block=4096', 'xfs', 'posix'";
+	return "'ext4', 'ext4,block=4096', 'ext4,data=journal',"
+	       " 'ext4,block=4096,data=journal', 'xfs', 'posix'";
 }
 
 const char *profile_name(const struct profile *profile)

@@ -26,6 +26,7 @@ struct profile_sync {
 struct profile_choice {
 	bool own_data;
 	bool all_names; /* every record of the journal so far, in order */
+	bool all_data;	/* and the unsynced data of every file */
 };
 
 /* NULL: no such profile. The result is static. */

@@ -193,6 +193,24 @@ static void ext4_pushes_and_grows_as_measured(void **state)
 			 4096);
 }
 
+static void journalled_data_goes_with_every_commit(void **state)
+{
+	const struct profile *profile = profile_find("ext4,data=journal");
+
+	(void)state;
+	assert_non_null(profile);
+	for (size_t i = 0; i < LENGTH(decisions); i++) {
+		struct profile_choice choice =
+			profile_choose(profile, &decisions[i].sync);
+		assert_true(choice.all_names && choice.all_data);
+	}
+	assert_false(profile_pushes_on_replace(profile));
+	assert_false(profile_direct_is_durable(profile));
+	profile = profile_find("ext4,block=4096,data=journal");
+	assert_non_null(profile);
+	assert_int_equal(profile_block_bytes(profile), 4096);
+}
+
 static void profile_is_found_by_its_whole_name_only(void **state)
 {
 	static const char *const strangers[] = {
@@ -247,6 +265,7 @@ int main(void)
 		cmocka_unit_test(knowing_more_never_commits_less),
 		cmocka_unit_test(ext4_pushes_and_grows_as_measured),
 		cmocka_unit_test(posix_takes_nothing_but_what_is_asked_for),
+		cmocka_unit_test(journalled_data_goes_with_every_commit),
 		cmocka_unit_test(profile_is_found_by_its_whole_name_only),
 		cmocka_unit_test(every_name_of_the_list_is_a_profile),
 	};
