@@ -229,6 +229,8 @@ void answer_status(struct text *text, enum fields_format format,
 	fields_unsigned(&record, "dropped_bytes", status->dropped_bytes);
 	fields_unsigned(&record, "dropped_records", status->dropped_records);
 	fields_unsigned(&record, "lost_commits", status->lost_commits);
+	fields_unsigned(&record, "read_errors", status->read_errors);
+	fields_unsigned(&record, "corruptions", status->corruptions);
 	fields_unsigned(&record, "commits", status->commits);
 	fields_unsigned(&record, "requests", status->requests);
 	fields_unsigned(&record, "open_files", status->open_files);

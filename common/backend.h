@@ -47,6 +47,8 @@ struct backend_status {
 	uint64_t dropped_bytes; /* acknowledged while dropping, never stored */
 	uint64_t dropped_records;
 	uint64_t lost_commits; /* needed something that was dropped */
+	uint64_t read_errors;  /* of the modes, as are the next */
+	uint64_t corruptions;
 	uint64_t commits;
 	uint64_t requests;
 	uint64_t open_files;

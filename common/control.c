@@ -271,12 +271,14 @@ ssize_t control_read(struct control_handle *handle, void *buffer,
 static int do_mode(struct control *control, const struct verb *verb,
 		   struct text *answer, struct errmsg *reterr_why)
 {
-	int r = control->ops->set_mode(control->backend, &verb->mode,
-				       reterr_why);
+	struct mode mode = verb->mode;
+	int r;
 
+	mode_choose_seed(&mode);
+	r = control->ops->set_mode(control->backend, &mode, reterr_why);
 	if (r < 0)
 		return r;
-	answer_mode(answer, verb->format, &verb->mode);
+	answer_mode(answer, verb->format, &mode);
 	return 0;
 }
 

@@ -304,12 +304,12 @@ static bool is_duration(int64_t ms)
 	       ms % MODE_RESOLUTION_MS == 0;
 }
 
-static int switch_mode(struct flakey *flakey, enum mode_kind kind,
+/* mode has what the options do not say. */
+static int switch_mode(struct flakey *flakey, struct mode mode,
 		       const struct flakey_mode_options *options)
 {
 	struct flakey_mode_options known;
 	char line[MODE_TEXT_MAX];
-	struct mode mode;
 
 	copy_in(&known, options, sizeof(known));
 	if (!is_duration(known.for_ms) || !is_duration(known.up_ms) ||
@@ -318,31 +318,83 @@ static int switch_mode(struct flakey *flakey, enum mode_kind kind,
 				      "ms, a year at most");
 	if (!known.up_ms != !known.down_ms)
 		return refuse(flakey, "a cycle needs both up_ms and down_ms");
-	mode = (struct mode){
-		.kind = kind,
-		.for_ms = known.for_ms,
-		.up_ms = known.up_ms,
-		.down_ms = known.down_ms,
-	};
+	mode.for_ms = known.for_ms;
+	mode.up_ms = known.up_ms;
+	mode.down_ms = known.down_ms;
+	mode.seed = known.seed;
 	mode_format(&mode, line, sizeof(line));
 	return command(flakey, line, NULL);
 }
 
+static int switch_kind(struct flakey *flakey, enum mode_kind kind,
+		       const struct flakey_mode_options *options)
+{
+	return switch_mode(flakey, (struct mode){.kind = kind}, options);
+}
+
 int flakey_allow_writes(struct flakey *flakey)
 {
-	return switch_mode(flakey, MODE_ALLOW_WRITES, NULL);
+	return switch_kind(flakey, MODE_ALLOW_WRITES, NULL);
 }
 
 int flakey_drop_writes(struct flakey *flakey,
 		       const struct flakey_mode_options *options)
 {
-	return switch_mode(flakey, MODE_DROP_WRITES, options);
+	return switch_kind(flakey, MODE_DROP_WRITES, options);
 }
 
 int flakey_error_writes(struct flakey *flakey,
 			const struct flakey_mode_options *options)
 {
-	return switch_mode(flakey, MODE_ERROR_WRITES, options);
+	return switch_kind(flakey, MODE_ERROR_WRITES, options);
+}
+
+int flakey_error_reads(struct flakey *flakey,
+		       const struct flakey_mode_options *options)
+{
+	return switch_kind(flakey, MODE_ERROR_READS, options);
+}
+
+int flakey_corrupt_bio_byte(struct flakey *flakey, uint32_t nth,
+			    enum flakey_direction direction, uint8_t value,
+			    uint32_t flags,
+			    const struct flakey_mode_options *options)
+{
+	const struct mode mode = {
+		.kind = MODE_CORRUPT_BIO_BYTE,
+		.nth_byte = nth,
+		.on_write = direction == FLAKEY_WRITES,
+		.value = value,
+		.bio_flags = flags,
+	};
+
+	if (direction != FLAKEY_READS && direction != FLAKEY_WRITES)
+		return refuse(flakey, "a direction is FLAKEY_READS or "
+				      "FLAKEY_WRITES");
+	return switch_mode(flakey, mode, options);
+}
+
+static int switch_random(struct flakey *flakey, enum mode_kind kind,
+			 uint32_t probability,
+			 const struct flakey_mode_options *options)
+{
+	const struct mode mode = {.kind = kind, .probability = probability};
+
+	return switch_mode(flakey, mode, options);
+}
+
+int flakey_random_read_corrupt(struct flakey *flakey, uint32_t probability,
+			       const struct flakey_mode_options *options)
+{
+	return switch_random(flakey, MODE_RANDOM_READ_CORRUPT, probability,
+			     options);
+}
+
+int flakey_random_write_corrupt(struct flakey *flakey, uint32_t probability,
+				const struct flakey_mode_options *options)
+{
+	return switch_random(flakey, MODE_RANDOM_WRITE_CORRUPT, probability,
+			     options);
 }
 
 int flakey_sync(struct flakey *flakey)
@@ -457,6 +509,8 @@ int flakey_status(struct flakey *flakey, struct flakey_info *ret_info)
 		NUMBER(flakey_info, lost_commits),
 		NUMBER(flakey_info, commits),
 		NUMBER(flakey_info, requests),
+		NUMBER(flakey_info, read_errors),
+		NUMBER(flakey_info, corruptions),
 	};
 	struct flakey_info status = {0};
 	struct text answer;

@@ -90,12 +90,24 @@ struct flakey_mode_options {
 	 * neither. */
 	int64_t up_ms;
 	int64_t down_ms;
+	/* Of the random modes: all chance follows from it. 0: one is chosen, and
+	 * is a part of flakey_info.mode. */
+	uint64_t seed;
 };
 
 #define FLAKEY_MODE_OPTIONS_INIT                                               \
 	{                                                                      \
-		sizeof(struct flakey_mode_options), 0, 0, 0                    \
+		sizeof(struct flakey_mode_options), 0, 0, 0, 0                 \
 	}
+
+/* Which transfers a mode that corrupts has to do with. */
+enum flakey_direction {
+	FLAKEY_READS = 0, /* from the disk: what is stored stays right */
+	FLAKEY_WRITES = 1 /* to the disk: what is stored stays wrong */
+};
+
+/* A chance in flakey_random_..._corrupt() is so many times of this. */
+#define FLAKEY_PROBABILITY_ALWAYS 1000000000u
 
 /* What survives of all that no sync has paid for. */
 enum flakey_keep {
@@ -137,8 +149,8 @@ struct flakey_info {
 	char backend[16];
 	char profile[16];
 	char state[16];	   /* "ok", "read-only" */
-	char mode[128];	   /* as it was set: "drop-writes for=3.2s" */
-	char mode_now[16]; /* what is in force: "drop-writes" */
+	char mode[160];	   /* as it was set: "drop-writes for=3.2s" */
+	char mode_now[32]; /* what is in force: "drop-writes" */
 	int64_t pid;	   /* of the server */
 	uint64_t incarnation;
 	uint64_t journal_records; /* changes that are not durable */
@@ -149,12 +161,14 @@ struct flakey_info {
 	uint64_t lost_commits; /* needed something that was dropped */
 	uint64_t commits;
 	uint64_t requests;
+	uint64_t read_errors; /* of the modes, as are the next */
+	uint64_t corruptions;
 };
 
 #define FLAKEY_INFO_INIT                                                       \
 	{                                                                      \
 		sizeof(struct flakey_info), "", "", "", "", "", 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0                                          \
+			0, 0, 0, 0, 0, 0, 0                                    \
 	}
 
 /* One thing that a crash now would lose. Valid during the call-back only. */
@@ -218,6 +232,29 @@ FLAKEY_API int flakey_drop_writes(struct flakey *flakey,
 /* Syncs fail with EIO, and nothing arrives. options as above. */
 FLAKEY_API int flakey_error_writes(struct flakey *flakey,
 				   const struct flakey_mode_options *options);
+
+/* What has to be read from the disk fails with EIO: data that is neither
+ * unsynced nor in the page cache (flakey_evict()), and directories that nobody
+ * has looked into. Commits arrive, also with those below. options as above. */
+FLAKEY_API int flakey_error_reads(struct flakey *flakey,
+				  const struct flakey_mode_options *options);
+
+/* Byte nth, from 1, of each transfer becomes value. flags are 0: bits of the
+ * kernel's block layer have no meaning for a backend without one (-EINVAL). */
+FLAKEY_API int
+flakey_corrupt_bio_byte(struct flakey *flakey, uint32_t nth,
+			enum flakey_direction direction, uint8_t value,
+			uint32_t flags,
+			const struct flakey_mode_options *options);
+
+/* One byte of a transfer becomes another one, with the chance probability of
+ * FLAKEY_PROBABILITY_ALWAYS. */
+FLAKEY_API int
+flakey_random_read_corrupt(struct flakey *flakey, uint32_t probability,
+			   const struct flakey_mode_options *options);
+FLAKEY_API int
+flakey_random_write_corrupt(struct flakey *flakey, uint32_t probability,
+			    const struct flakey_mode_options *options);
 
 /* Power fails and comes back: returns when everybody sees what survived. plan
  * may be NULL (FLAKEY_KEEP_NONE), and so may ret_report. Files that were open

@@ -11,6 +11,7 @@
 
 #define BLANKS " \t"
 #define FORMAT_KEY "format="
+#define HELP_COLUMN 46
 
 static const struct {
 	const char *name;
@@ -19,10 +20,14 @@ static const struct {
 	enum verb_kind kind;
 } verbs[] = {
 	{"allow-writes", "", "commits arrive", VERB_MODE},
+	{"corrupt-bio-byte", "NTH r|w VALUE [FLAGS] [for=TIME] [cycle=UP,DOWN]",
+	 "one byte of each transfer is another", VERB_MODE},
 	{"crash", "[keep=none|all] [digest=yes]", "power fails and comes back",
 	 VERB_CRASH},
 	{"drop-writes", "[for=TIME] [cycle=UP,DOWN]",
 	 "commits succeed and nothing arrives", VERB_MODE},
+	{"error-reads", "[for=TIME] [cycle=UP,DOWN]",
+	 "what has to be read fails", VERB_MODE},
 	{"error-writes", "[for=TIME] [cycle=UP,DOWN]",
 	 "commits fail and nothing arrives", VERB_MODE},
 	{"evict", "", "drop clean cached pages", VERB_EVICT},
@@ -30,6 +35,10 @@ static const struct {
 	{"mark", "TEXT", "put a remark into the log", VERB_MARK},
 	{"mode", "MODE [for=TIME] [cycle=UP,DOWN]", "switch the mode",
 	 VERB_MODE},
+	{"random-read-corrupt", "P [seed=N] [for=TIME] [cycle=UP,DOWN]",
+	 "one byte of some transfers is read wrongly", VERB_MODE},
+	{"random-write-corrupt", "P [seed=N] [for=TIME] [cycle=UP,DOWN]",
+	 "one byte of some transfers is stored wrongly", VERB_MODE},
 	{"status", "", "say how things are", VERB_STATUS},
 	{"sync", "", "commit everything", VERB_SYNC},
 	{"unsynced", "", "say what a crash now would lose", VERB_UNSYNCED},
@@ -187,7 +196,7 @@ static int parse_mode(const char *name, char *arguments, struct verb *verb,
 		return mode_parse(arguments, &verb->mode, reterr_why);
 	if (snprintf(line, sizeof(line), "%s %s", name, arguments) >=
 	    (int)sizeof(line)) {
-		errmsg_set(reterr_why, "%s takes only for= and cycle=", name);
+		errmsg_set(reterr_why, "the line of %s is too long", name);
 		return -EINVAL;
 	}
 	return mode_parse(line, &verb->mode, reterr_why);
@@ -238,6 +247,24 @@ int verb_parse(char *line, struct verb *ret_verb, struct errmsg *reterr_why)
 	return unknown(name, reterr_why);
 }
 
+/* "name arguments  summary"; the summary begins in one column, below if need
+ * be. */
+static void help_line(struct text *text, size_t index)
+{
+	const char *arguments = verbs[index].arguments;
+	size_t begin = text->length_bytes;
+	size_t used;
+
+	text_printf(text, "%-12s %s", verbs[index].name, arguments);
+	used = text->length_bytes - begin;
+	if (used >= HELP_COLUMN) {
+		text_append(text, "\n", 1);
+		used = 0;
+	}
+	text_printf(text, "%*s%s\n", (int)(HELP_COLUMN - used), "",
+		    verbs[index].summary);
+}
+
 void verb_help(struct text *text, enum fields_format format)
 {
 	struct fields record;
@@ -246,8 +273,7 @@ void verb_help(struct text *text, enum fields_format format)
 	fields_list_begin(&record, "verbs");
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		if (format == FIELDS_TEXT) {
-			text_printf(text, "%-13s%-33s%s\n", verbs[i].name,
-				    verbs[i].arguments, verbs[i].summary);
+			help_line(text, i);
 			continue;
 		}
 		fields_item_begin(&record);

@@ -9,6 +9,7 @@
 #include "fusefs/adopt.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/limbo.h"
@@ -274,10 +275,11 @@ static int apply_rename(struct volume *volume, const struct record *record,
 
 /* Writes the next bytes of a piece: how many, or an error. A buffer is made when
  * it is first needed, for what is not in memory. */
-static ssize_t apply_part(struct volume *volume, int fd,
+static ssize_t apply_part(struct disk_io *io, int fd,
 			  const struct record_piece *piece, int64_t done,
 			  char **buffer)
 {
+	struct volume *volume = io->volume;
 	uint64_t source = piece->source + (uint64_t)done;
 	size_t n;
 	const void *data = scratch_peek(volume->scratch, source, &n);
@@ -294,28 +296,36 @@ static ssize_t apply_part(struct volume *volume, int fd,
 		data = *buffer;
 	}
 	if (r == 0)
-		r = store_write(fd, data, n, piece->offset_bytes + done);
+		r = disk_write(io, fd, data, n, piece->offset_bytes + done);
 	if (peeked)
 		scratch_unpeek(volume->scratch, source);
 	return r < 0 ? r : (ssize_t)n;
 }
 
-int apply_pieces(struct volume *volume, int fd,
+static int apply_piece(struct disk_io *io, int fd,
+		       const struct record_piece *piece, char **buffer)
+{
+	int64_t done = 0;
+	while (done < piece->length_bytes) {
+		ssize_t n = apply_part(io, fd, piece, done, buffer);
+		if (n < 0)
+			return (int)n;
+		done += n;
+	}
+	return 0;
+}
+
+int apply_pieces(struct volume *volume, struct inode *inode, int fd,
 		 const struct record_pieces *pieces)
 {
 	cleanup_free char *buffer = NULL;
-	for (size_t i = 0; i < pieces->count; i++) {
-		const struct record_piece *piece = &pieces->list[i];
-		int64_t done = 0;
-		while (done < piece->length_bytes) {
-			ssize_t n =
-				apply_part(volume, fd, piece, done, &buffer);
-			if (n < 0)
-				return (int)n;
-			done += n;
-		}
-	}
-	return 0;
+	struct disk_io io;
+	int r = 0;
+	disk_begin(&io, volume, &volume->disk, inode, DISK_WRITE);
+	for (size_t i = 0; i < pieces->count && r == 0; i++)
+		r = apply_piece(&io, fd, &pieces->list[i], &buffer);
+	int ended = disk_end(&io);
+	return r < 0 ? r : ended;
 }
 
 /* Cuts what still shows the piece; later writes over it stay. */
@@ -402,7 +412,7 @@ static int apply_pieces_unlocked(struct volume *volume, struct record *record,
 	struct inode *inode = record->inode;
 	inode_pin(inode);
 	pthread_mutex_unlock(&volume->lock);
-	int r = apply_pieces(volume, fd, &record->pieces);
+	int r = apply_pieces(volume, inode, fd, &record->pieces);
 	pthread_mutex_lock(&volume->lock);
 	inode_unpin_locked(volume, inode);
 	return r;

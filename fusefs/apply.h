@@ -24,8 +24,8 @@ struct volume;
 int apply_record_locked(struct volume *volume, struct record *record,
 			const char **ret_why);
 
-/* Writes held pieces to an open file of the store. No lock held. */
-int apply_pieces(struct volume *volume, int fd,
+/* Writes held pieces to the inode's open file of the store. No lock held. */
+int apply_pieces(struct volume *volume, struct inode *inode, int fd,
 		 const struct record_pieces *pieces);
 
 /* The store now has these bytes, so the live image need not keep those that are

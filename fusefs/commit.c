@@ -40,7 +40,7 @@ static void begin(struct volume *volume, struct commit *commit)
 	pthread_mutex_lock(&volume->commit_lock);
 	*commit = (struct commit){
 		.volume = volume,
-		.mode = volume_mode(volume),
+		.mode = mode_of_commits(volume_mode(volume)),
 		.target = volume->journal.seq,
 	};
 	volume->commits++;

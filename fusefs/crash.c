@@ -18,6 +18,7 @@
 #include "common/text.h"
 #include "fusefs/commit.h"
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
@@ -336,6 +337,8 @@ static int lose_past(struct volume *volume, struct crash_stales *ret_stales)
 		let_go(volume, &doomed);
 	else
 		undoom(volume, &doomed);
+	if (r == 0)
+		disk_forget_locked(volume);
 	pthread_mutex_unlock(&volume->lock);
 	free(doomed.list);
 	return r;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/profile.h"
@@ -49,18 +50,21 @@ void data_trim(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
-static int read_store(int fd, char *to, size_t size, int64_t offset)
+static int read_store(struct disk_io *io, int fd, char *to, size_t size,
+		      int64_t offset)
 {
-	ssize_t n = fd < 0 ? 0 : store_read(fd, to, size, offset);
+	ssize_t n = fd < 0 ? 0 : disk_read(io, fd, to, size, offset);
 	if (n < 0)
 		return (int)n;
 	memset(to + n, 0, size - (size_t)n);
 	return 0;
 }
 
-int data_read_locked(struct volume *volume, struct inode *inode, int fd,
-		     void *buffer, size_t size, int64_t offset)
+static int read_live(struct disk_io *io, int fd, void *buffer, size_t size,
+		     int64_t offset)
 {
+	struct volume *volume = io->volume;
+	struct inode *inode = io->inode;
 	char *to = buffer;
 	struct extent *extent = extents_at(inode->extents, offset);
 	int r = 0;
@@ -74,7 +78,7 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
 		if (n > edge - offset)
 			n = edge - offset;
 		if (!inside)
-			r = read_store(fd, to, (size_t)n, offset);
+			r = read_store(io, fd, to, (size_t)n, offset);
 		else if (extent->source == EXTENT_ZERO)
 			memset(to, 0, (size_t)n);
 		else
@@ -91,6 +95,13 @@ int data_read_locked(struct volume *volume, struct inode *inode, int fd,
 		size -= (size_t)n;
 	}
 	return r;
+}
+
+int data_read_locked(struct volume *volume, struct inode *inode, int fd,
+		     void *buffer, size_t size, int64_t offset)
+{
+	struct disk_io io = {.volume = volume, .inode = inode};
+	return read_live(&io, fd, buffer, size, offset);
 }
 
 int data_enter(struct volume *volume, struct inode *inode, int *ret_fd)
@@ -119,11 +130,12 @@ void data_leave(struct volume *volume, struct inode *inode, int fd)
 		store_put_fd(volume->store, inode);
 }
 
-ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
-		  size_t size, int64_t offset)
+static ssize_t read_some(struct disk_io *io, void *buffer, size_t size,
+			 int64_t offset)
 {
+	struct inode *inode = io->inode;
 	int fd;
-	int r = data_enter(volume, inode, &fd);
+	int r = data_enter(io->volume, inode, &fd);
 	if (r < 0)
 		return r;
 	ssize_t n = 0;
@@ -131,11 +143,20 @@ ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
 		n = (ssize_t)size;
 		if (n > inode->size_bytes - offset)
 			n = inode->size_bytes - offset;
-		r = data_read_locked(volume, inode, fd, buffer, (size_t)n,
-				     offset);
+		r = read_live(io, fd, buffer, (size_t)n, offset);
 	}
-	data_leave(volume, inode, fd);
+	data_leave(io->volume, inode, fd);
 	return r < 0 ? r : n;
+}
+
+ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
+		  size_t size, int64_t offset)
+{
+	struct disk_io io;
+	disk_begin(&io, volume, &volume->disk, inode, DISK_READ);
+	ssize_t n = read_some(&io, buffer, size, offset);
+	(void)disk_end(&io); /* only writes can fail there */
+	return n;
 }
 
 /* A part of a write. Each of these takes all of it or changes nothing. */

@@ -83,8 +83,8 @@ void data_trim(struct volume *volume, struct inode *inode);
 int data_enter(struct volume *volume, struct inode *inode, int *ret_fd);
 void data_leave(struct volume *volume, struct inode *inode, int fd);
 
-/* Reads as data_read() does, with the lock held and a descriptor of the store's
- * file, or -1 for none. */
+/* What data_read() would give, read for ourselves, whatever the disk does: with
+ * the lock held and a descriptor of the store's file, or -1 for none. */
 int data_read_locked(struct volume *volume, struct inode *inode, int fd,
 		     void *buffer, size_t size, int64_t offset);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/limbo.h"
 #include "fusefs/store.h"
@@ -106,6 +107,8 @@ static struct inode *make(struct volume *volume, mode_t mode, uint64_t number)
 		inode->blocks = 8;
 	}
 	inode->in_store = number != 0;
+	if (S_ISDIR(mode) && number == 0)
+		disk_looked_locked(volume, inode);
 	inode->store_number = number;
 	inode->number = number != 0 ? number : volume->next_number++;
 	inode->atime = inode->mtime = inode->ctime = inode_now();

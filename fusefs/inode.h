@@ -39,6 +39,7 @@ struct inode_directory {
 	/* Whether new entries of the store's directory inherit an access
 	 * list: 0 unknown, 1 yes, -1 no. */
 	int8_t stored_default;
+	uint32_t looked; /* disk_look_locked() */
 };
 
 /* What only a file has that is written to. It exists while there is unsynced

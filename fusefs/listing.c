@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
 #include "fusefs/surface.h"
@@ -157,7 +158,9 @@ static int read_locked(struct volume *volume, struct inode *directory,
 	for (int attempt = 1; directory->in_store; attempt++) {
 		uint64_t generation = directory->directory->generation;
 		int fd;
-		int r = store_list_locked(volume, directory, &fd);
+		int r = disk_look_locked(volume, directory);
+		if (r == 0)
+			r = store_list_locked(volume, directory, &fd);
 		if (r < 0)
 			return r;
 		listing->count = 0;

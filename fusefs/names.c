@@ -14,6 +14,7 @@
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/limbo.h"
@@ -68,7 +69,9 @@ static int resolve_locked(struct volume *volume, struct inode *directory,
 	if (!directory->in_store)
 		return 0;
 	struct stat st;
-	r = store_lookup_locked(volume, directory, name, &st);
+	r = disk_look_locked(volume, directory);
+	if (r == 0)
+		r = store_lookup_locked(volume, directory, name, &st);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)

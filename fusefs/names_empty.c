@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
 #include "fusefs/store.h"
@@ -31,8 +32,10 @@ int names_check_empty_locked(struct volume *volume, struct inode *directory)
 	if (!directory->in_store)
 		return 0;
 	int fd;
-	int r = store_list_locked(volume, directory, &fd);
+	int r = disk_look_locked(volume, directory);
 	struct place place = {volume, directory};
+	if (r == 0)
+		r = store_list_locked(volume, directory, &fd);
 	if (r == 0)
 		r = store_each_entry(fd, is_live, &place);
 	return r > 0 ? -ENOTEMPTY : r;

@@ -16,6 +16,7 @@
 #include "fusefs/commit.h"
 #include "fusefs/crash.h"
 #include "fusefs/data.h"
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
@@ -34,7 +35,13 @@ static struct fusefs *fusefs_of(struct backend *backend)
 static int set_mode(struct backend *backend, const struct mode *mode,
 		    struct errmsg *reterr_why)
 {
-	(void)reterr_why;
+	if (mode->bio_flags != 0) {
+		errmsg_set(reterr_why,
+			   "flags %u tell bios of the kernel's block layer "
+			   "apart; transfers of this backend have none: use 0",
+			   mode->bio_flags);
+		return -EINVAL;
+	}
 	volume_set_mode(fusefs_of(backend)->volume, mode);
 	return 0;
 }
@@ -191,6 +198,7 @@ static int evict_all(struct volume *volume, uint64_t **ret_nodes,
 	uint64_t *nodes = calloc(volume->inode_count, sizeof(*nodes));
 	size_t count = 0;
 	*ret_bytes = 0;
+	disk_forget_locked(volume);
 	for (size_t i = 0; nodes != NULL && i < volume->inode_slots; i++)
 		for (struct inode *inode = volume->inodes[i]; inode != NULL;
 		     inode = inode->hash_next) {
@@ -246,6 +254,8 @@ static void status(struct backend *backend, struct backend_status *ret_status)
 		.dropped_bytes = totals.dropped_bytes,
 		.dropped_records = totals.dropped_records,
 		.lost_commits = volume->lost_commits,
+		.read_errors = volume->disk.read_errors,
+		.corruptions = volume->disk.corruptions,
 		.commits = volume->commits,
 		.requests = volume->requests,
 		.open_files = totals.open_files,

@@ -108,6 +108,7 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	list_init(&volume->limbo);
 	volume->events = events;
 	volume->incarnation = 1;
+	volume->disk.epoch = 1;
 	volume->next_number = INODE_NUMBER_BASE;
 	volume->mode_since_ms = monotonic_ms();
 	int r = open_parts(volume, config, reterr_why);
@@ -169,9 +170,12 @@ void volume_close(struct volume *volume)
 
 static void log_mode(struct volume *volume, enum mode_kind kind)
 {
+	char line[MODE_TEXT_MAX];
+	mode_format(&volume->mode, line, sizeof(line));
 	if (kind != volume->mode_seen)
-		event_add(volume->events, "mode", "\"mode\":\"%s\"",
-			  mode_name(kind));
+		event_add(volume->events, "mode",
+			  "\"mode\":\"%s\",\"line\":\"%s\"", mode_name(kind),
+			  line);
 	volume->mode_seen = kind;
 }
 
@@ -192,6 +196,10 @@ void volume_set_mode(struct volume *volume, const struct mode *mode)
 	pthread_mutex_lock(&volume->mode_lock);
 	volume->mode = *mode;
 	volume->mode_since_ms = monotonic_ms();
+	disk_set_mode(&volume->disk, mode);
+	/* Set anew is news, with another seed or byte. */
+	if (mode->kind > MODE_ERROR_WRITES)
+		volume->mode_seen = MODE_ALLOW_WRITES;
 	log_mode(volume, mode_at(mode, 0));
 	pthread_mutex_unlock(&volume->mode_lock);
 	pthread_mutex_unlock(&volume->commit_lock);

@@ -23,6 +23,7 @@
 
 #include "common/list.h"
 #include "common/mode.h"
+#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/journal.h"
 #include "fusefs/recall.h"
@@ -83,6 +84,8 @@ struct volume {
 	struct mode mode;
 	int64_t mode_since_ms;	  /* CLOCK_MONOTONIC */
 	enum mode_kind mode_seen; /* the last one that was logged */
+
+	struct disk disk;
 
 	/* Access lists: the store has them, and the kernel enforces them.
 	 * Constant once requests come. */

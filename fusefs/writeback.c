@@ -11,6 +11,7 @@
 #include "fusefs/apply.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
+#include "fusefs/disk.h"
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
@@ -142,7 +143,7 @@ static int copy_pieces(const struct writeback *writeback, struct inode *inode,
 {
 	struct store_privileges privileges;
 	store_save_privileges(inode, fd, before->st_mode, &privileges);
-	int r = apply_pieces(writeback->volume, fd, pieces);
+	int r = apply_pieces(writeback->volume, inode, fd, pieces);
 	if (r == 0)
 		r = store_restore_privileges(fd, &privileges);
 	slimlock_read(&inode->lock);
@@ -197,7 +198,12 @@ int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
 		const struct timespec times[2] = {before.st_atim,
 						  before.st_mtim};
 		store_save_privileges(inode, fd, before.st_mode, &privileges);
-		r = store_write(fd, data, size_bytes, offset);
+		struct disk_io io;
+		disk_begin(&io, volume, &volume->disk, inode, DISK_WRITE);
+		r = disk_write(&io, fd, data, size_bytes, offset);
+		int ended = disk_end(&io);
+		if (r == 0)
+			r = ended;
 		if (r == 0)
 			r = store_restore_privileges(fd, &privileges);
 		(void)store_set_file_times(fd, times); /* only cosmetic */

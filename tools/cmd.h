@@ -74,8 +74,10 @@ __attribute__((format(printf, 2, 3))) int cmd_usage(const struct cmd *cmd,
 
 /* The verbs. */
 extern const struct cmd cmd_mode_allow;
+extern const struct cmd cmd_mode_corrupt;
 extern const struct cmd cmd_crash;
 extern const struct cmd cmd_mode_drop;
+extern const struct cmd cmd_mode_error_reads;
 extern const struct cmd cmd_mode_error;
 extern const struct cmd cmd_evict;
 extern const struct cmd cmd_failpoint;
@@ -88,6 +90,8 @@ extern const struct cmd cmd_failpoint_wait;
 extern const struct cmd cmd_log;
 extern const struct cmd cmd_mode;
 extern const struct cmd cmd_mount;
+extern const struct cmd cmd_mode_random_read;
+extern const struct cmd cmd_mode_random_write;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_status;
 extern const struct cmd cmd_sync;

@@ -16,10 +16,24 @@
 
 /* Sorted by name. */
 static const struct cmd *const verbs[] = {
-	&cmd_mode_allow, &cmd_crash,	 &cmd_mode_drop, &cmd_mode_error,
-	&cmd_evict,	 &cmd_failpoint, &cmd_log,	 &cmd_mode,
-	&cmd_mount,	 &cmd_run,	 &cmd_status,	 &cmd_sync,
-	&cmd_umount,	 &cmd_unsynced,
+	&cmd_mode_allow,
+	&cmd_mode_corrupt,
+	&cmd_crash,
+	&cmd_mode_drop,
+	&cmd_mode_error_reads,
+	&cmd_mode_error,
+	&cmd_evict,
+	&cmd_failpoint,
+	&cmd_log,
+	&cmd_mode,
+	&cmd_mount,
+	&cmd_mode_random_read,
+	&cmd_mode_random_write,
+	&cmd_run,
+	&cmd_status,
+	&cmd_sync,
+	&cmd_umount,
+	&cmd_unsynced,
 };
 
 static const struct program flakey = {

@@ -23,7 +23,7 @@ static void help(const struct program *program)
 	       "Verbs ('%s VERB --help' says more):\n",
 	       program->name, program->summary, program->name);
 	for (size_t i = 0; i < program->verb_count; i++)
-		printf("  %-14s%s\n", program->verbs[i]->name,
+		printf("  %-22s%s\n", program->verbs[i]->name,
 		       program->verbs[i]->summary);
 	printf("\nOptions:\n"
 	       "  -h, --help          show this and exit\n"

@@ -192,7 +192,8 @@ static void status_has_the_mode_in_force(void **state)
 		.pid = 7,
 		.dirty_bytes = 99,
 	};
-	const struct mode mode = {MODE_DROP_WRITES, 0, 1000, 500};
+	const struct mode mode = {
+		.kind = MODE_DROP_WRITES, .up_ms = 1000, .down_ms = 500};
 	struct text text;
 
 	(void)state;
@@ -213,7 +214,7 @@ static void status_has_the_mode_in_force(void **state)
 
 static void short_answers(void **state)
 {
-	const struct mode mode = {MODE_DROP_WRITES, 3200, 0, 0};
+	const struct mode mode = {.kind = MODE_DROP_WRITES, .for_ms = 3200};
 	struct text text;
 
 	(void)state;
