@@ -69,7 +69,7 @@ enum rule_point {
 
 /* Appends a name of what is operated on, from the mount's root: "/d/file". A
  * file may have several: index counts them from 0. Returns 0, or -ENOENT behind
- * the last. Is called only if some rule wants to know, at most once for each. */
+ * the last. Is called only if some rule wants to know, or for the log. */
 typedef int rule_name_fn(void *data, size_t index, struct text *text);
 
 /* What an operation knows of itself. */

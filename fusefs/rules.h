@@ -21,6 +21,7 @@
 struct errmsg;
 struct event_log;
 struct rules;
+struct text;
 
 /* How a struct rules begins, so that asking costs one load. */
 struct rules_armed {
@@ -71,5 +72,82 @@ void rules_stop(struct rules *rules);
 struct rules *rules_new(struct event_log *events, uint64_t seed);
 /* Takes NULL. Nobody may be using it. */
 void rules_free(struct rules *rules);
+
+/* The control surface. */
+
+/* More rules than that are refused, and more bytes of text in all. */
+#define RULES_MAX 4096
+#define RULES_BYTES_MAX ((size_t)8 << 20)
+
+/* What the mount's cache keeps from rules: they are told when they are set. */
+enum rules_unseen {
+	RULES_UNSEEN_READS = 1 << 0,  /* what the kernel has cached */
+	RULES_UNSEEN_WRITES = 1 << 1, /* they come later, and put together */
+};
+void rules_set_unseen(struct rules *rules, unsigned int unseen);
+
+/* A rule as it is at the moment. Borrowed. */
+struct rules_info {
+	const char *name;
+	const char *terms;
+	uint64_t hits;	/* operations that it selects */
+	uint64_t fired; /* of which it did something: `off` is nothing */
+};
+typedef void rules_visitor(void *user, const struct rules_info *info);
+
+/*
+ * Takes rules, one a line or separated by `;`, into the set, where each replaces
+ * the one of its name; with all, they become the whole set. Lines that begin
+ * with a '#', and what stands behind " #" outside of quotes, are remarks. All or
+ * none: 0; -EINVAL with "offset N: ...", -E2BIG for too many, -ENOMEM. Notes
+ * that a user should read are appended to notes, a line each.
+ */
+int rules_set(struct rules *rules, const char *text, size_t length_bytes,
+	      bool all, struct text *notes, struct errmsg *reterr_why);
+
+/* Removes the rules of these names, which are separated as above, or with
+ * -ENOENT none. */
+int rules_remove(struct rules *rules, const char *names, size_t length_bytes,
+		 struct errmsg *reterr_why);
+
+/* Removes all; returns how many there were. */
+size_t rules_clear(struct rules *rules);
+
+/* For a file that is emptied before it is written: removes all and returns what
+ * there was, or NULL if that was nothing. */
+struct rules_saved;
+struct rules_saved *rules_clear_saved(struct rules *rules);
+/* Brings it back, unless somebody has set rules meanwhile. Frees it. */
+void rules_restore(struct rules *rules, struct rules_saved *saved);
+/* Takes NULL. */
+void rules_saved_free(struct rules_saved *saved);
+
+/* Shows all rules in their order, or the one of that name (-ENOENT; -EINVAL). */
+int rules_visit(struct rules *rules, const char *name, rules_visitor *visitor,
+		void *user, struct errmsg *reterr_why);
+
+/* What is waited for: that the rule of the name has fired so often. */
+struct rules_wish {
+	const char *name;
+	uint64_t fired;
+	int64_t timeout_ns;
+	/* Of the caller, who then calls rules_cancel(); may be NULL. */
+	const atomic_bool *cancelled;
+};
+/*
+ * Returns 0; -ETIMEDOUT; -ENOENT, also when the rule was removed or replaced
+ * meanwhile; -EINVAL for a bad name; -ECANCELED. ret_fired: how often it has
+ * fired, also for -ETIMEDOUT.
+ */
+int rules_wait(struct rules *rules, const struct rules_wish *wish,
+	       uint64_t *ret_fired, struct errmsg *reterr_why);
+void rules_cancel(struct rules *rules);
+
+/* Between the two, the descriptor that the first returns becomes readable
+ * whenever a rule has fired, or the set has changed; -1: there is none. */
+int rules_watch_fired(struct rules *rules);
+void rules_unwatch_fired(struct rules *rules);
+
+uint64_t rules_seed(const struct rules *rules);
 
 #endif
