@@ -185,6 +185,8 @@ static int carry_out(struct volume *volume, struct inode *inode,
 	inode->mode = change->mode;
 	if (change->record != NULL)
 		journal_append(&volume->journal, change->record);
+	if (change->sets_acl)
+		inode->log_anew = true;
 	inode_touch(volume, inode, INODE_CHANGE_STATUS);
 	return 0;
 }

@@ -72,7 +72,7 @@ static void bury(struct volume *volume, struct inode *inode)
 		limbo_bury_locked(volume, inode);
 }
 
-static int leave_name(struct volume *volume, struct dentry *from)
+int apply_leave_locked(struct volume *volume, struct dentry *from)
 {
 	struct inode *inode = from->durable;
 	int r = 0;
@@ -104,7 +104,7 @@ static int apply_enter(struct volume *volume, struct record *record,
 	if (to->durable != NULL && to->durable != record->replaced)
 		return lost(ret_why, "the removal of its name was dropped");
 	if (has_passed(volume, inode))
-		return to->durable == NULL ? 0 : leave_name(volume, to);
+		return to->durable == NULL ? 0 : apply_leave_locked(volume, to);
 	if (inode->limbo != NULL ? inode->limbo->dropped : !inode->in_store)
 		return lost(ret_why, "the file was dropped");
 	struct inode *replaced = to->durable;
@@ -161,7 +161,7 @@ static int apply_unlink(struct volume *volume, struct record *record,
 		return 0; /* it never arrived, so nothing is left to remove */
 	if (from->durable != record->inode)
 		return lost(ret_why, "the name means an older file");
-	int r = leave_name(volume, from);
+	int r = apply_leave_locked(volume, from);
 	if (r == -ENOTEMPTY)
 		return lost(ret_why, "removals inside it were dropped");
 	return r;
@@ -231,7 +231,7 @@ static int rename_one(struct volume *volume, struct record *record,
 		if (record->to->durable == NULL)
 			return 0;
 		return record->to->durable == record->replaced
-			       ? leave_name(volume, record->to)
+			       ? apply_leave_locked(volume, record->to)
 			       : lost(ret_why, "the target is an older file");
 	}
 	if (record->from->durable != record->inode)

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+struct dentry;
 struct inode;
 struct record;
 struct record_pieces;
@@ -23,6 +24,10 @@ struct volume;
  * the store; the same record can be tried again. */
 int apply_record_locked(struct volume *volume, struct record *record,
 			const char **ret_why);
+
+/* The name goes away from the store. With a profile that commits by parts, what
+ * it meant is kept where something may still lead to it. 0 or an error. */
+int apply_leave_locked(struct volume *volume, struct dentry *from);
 
 /* Writes held pieces to the inode's open file of the store. No lock held. */
 int apply_pieces(struct volume *volume, struct inode *inode, int fd,

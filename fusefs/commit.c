@@ -16,6 +16,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
+#include "fusefs/logtree.h"
 #include "fusefs/partial.h"
 #include "fusefs/profile.h"
 #include "fusefs/scratch.h"
@@ -54,6 +55,8 @@ static int end(struct commit *commit, int r)
 	struct volume *volume = commit->volume;
 	if (r == 0 && commit->names)
 		volume->journal.committed = commit->target;
+	else if (commit->names)
+		logtree_refuse(volume);
 	if (r == 0 && commit->mode == MODE_ALLOW_WRITES)
 		r = store_barrier(volume->store);
 	if (r == 0)
@@ -109,6 +112,17 @@ static int commit_names(struct commit *commit)
 	return r;
 }
 
+/* From here on the commit takes all: what comes now is of the next transaction.
+ */
+static void widen(struct commit *commit)
+{
+	struct volume *volume = commit->volume;
+	pthread_mutex_lock(&volume->lock);
+	commit->target = volume->journal.seq;
+	logtree_reset_locked(volume);
+	pthread_mutex_unlock(&volume->lock);
+}
+
 static const struct commit_range everything = {0, DATA_END};
 
 /* Data may wait for records that came after the commit began: then those are
@@ -130,7 +144,7 @@ static int own_data(struct commit *commit, struct inode *inode,
 		r = writeback_inode(&writeback, inode);
 		if (r != WRITEBACK_WAITS)
 			break;
-		commit->target = commit->volume->journal.seq;
+		widen(commit);
 		r = commit_names(commit);
 		if (r == 0)
 			r = WRITEBACK_WAITS;
@@ -275,11 +289,13 @@ static int sync_part(struct commit *commit, struct inode *inode, bool datasync,
 		.mode = commit->mode,
 		.target = commit->target,
 	};
-	int r = partial_sync(&partial, inode, datasync, range);
+	int r = profile_logs(commit->volume->profile)
+			? logtree_sync(&partial, inode, range)
+			: partial_sync(&partial, inode, datasync, range);
 	commit->refused = partial.refused;
 	if (r == PARTIAL_ABORTS)
 		return abort_journal(commit->volume);
-	if (r == PARTIAL_TAKES_ALL)
+	if (r == PARTIAL_TAKES_ALL && !profile_logs(commit->volume->profile))
 		r = commit_names(commit);
 	return r;
 }
@@ -303,6 +319,8 @@ static int take_all(struct commit *commit)
 	cleanup_free struct inode **inodes = NULL;
 	size_t count = 0;
 	int r = collect_dirty(volume, &inodes, &count);
+	if (profile_logs(volume->profile))
+		widen(commit);
 	int names = commit_names(commit);
 	if (r == 0)
 		r = names;
@@ -341,13 +359,19 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	 * work again. */
 	if (volume->read_only)
 		return end(&commit, -EROFS);
+	int r = 0;
+	if (profile_logs(volume->profile))
+		pages = everything;
 	if (profile_is_partial(volume->profile))
-		return end(&commit,
-			   sync_part(&commit, inode, datasync, &pages));
+		r = sync_part(&commit, inode, datasync, &pages);
+	if (profile_is_partial(volume->profile) && r != PARTIAL_TAKES_ALL)
+		return end(&commit, r);
+	r = 0;
 	struct profile_choice choice = choose(volume, inode, datasync, &pages);
 	if (choice.all_data)
 		return end(&commit, take_all(&commit));
-	int r = 0;
+	if (profile_logs(volume->profile))
+		widen(&commit);
 	/* With a failing disk the data is tried first, as it really is; else
 	 * the order does not show, and the file must exist before its data. */
 	bool data_first = commit.mode == MODE_ERROR_WRITES;
@@ -386,6 +410,7 @@ static int push(struct commit *commit, struct inode *inode,
 	slimlock_write(&inode->lock);
 	bool go = !only_if_allocates ||
 		  data_allocates(volume, inode, fd, range->from, range->to);
+	bool copies = profile_copies_on_write(volume->profile);
 	bool tail = go && fd >= 0 && profile_writes_tail(volume->profile) &&
 		    commit->mode == MODE_ALLOW_WRITES;
 	slimlock_unlock(&inode->lock);
@@ -393,14 +418,16 @@ static int push(struct commit *commit, struct inode *inode,
 	if (tail)
 		r = tail_write_in_place(volume, inode, range);
 	slimlock_write(&inode->lock);
-	if (go && r == 0)
+	if (go && r == 0 && copies)
+		r = data_push_all_locked(volume, inode, range->from, range->to);
+	else if (go && r == 0)
 		r = data_push_locked(volume, inode, fd, range->from, range->to);
 	slimlock_unlock(&inode->lock);
 	if (fd >= 0)
 		store_put_fd(volume->store, inode);
 	if (r < 0)
 		writeback_log(volume, inode, "store-error", strerror(-r));
-	else if (go)
+	else if (go && !copies)
 		r = own_data(commit, inode, range, true);
 	return r;
 }
@@ -413,7 +440,8 @@ int commit_direct(struct volume *volume, struct inode *inode,
 	int r = 0;
 	if (volume->read_only)
 		r = -EROFS;
-	else if (profile_direct_is_durable(volume->profile))
+	else if (profile_direct_is_durable(volume->profile) ||
+		 profile_copies_on_write(volume->profile))
 		r = push(&commit, inode, range, false);
 	if (r == 0 && commit.mode == MODE_ERROR_WRITES)
 		r = -EIO;

@@ -23,6 +23,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
+#include "fusefs/logtree.h"
 #include "fusefs/risk.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
@@ -300,6 +301,7 @@ static void revert_directory(struct volume *volume, struct inode *inode)
 static void let_go(struct volume *volume, struct doomed *doomed)
 {
 	scratch_defer(volume->scratch);
+	logtree_reset_locked(volume);
 	revert_records(volume, &volume->journal.records);
 	revert_records(volume, &volume->journal.dropped);
 	forget_limbo(volume);

@@ -22,6 +22,7 @@
 struct dentry;
 struct extents;
 struct limbo;
+struct logtree_inode;
 struct store_fd;
 struct volume;
 struct xattrs;
@@ -78,13 +79,15 @@ struct inode {
 	_Atomic bool knows_capability; /* whether it has */
 	_Atomic uint8_t lists_absent;  /* access.h: that it surely has not */
 	_Atomic bool stored_plain;     /* the store's file has no capability */
+	_Atomic bool log_anew;	       /* its xattrs changed (logtree.h) */
 	_Atomic bool dead;   /* of an earlier incarnation, or lost in a crash */
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */
 	struct list records; /* pending, oldest first; the journal's lock */
 	struct inode_directory *directory;
-	char *target;	     /* of a symbolic link; NULL until read */
-	struct limbo *limbo; /* or NULL (limbo.h) */
+	char *target;		   /* of a symbolic link; NULL until read */
+	struct limbo *limbo;	   /* or NULL (limbo.h) */
+	struct logtree_inode *log; /* or NULL (logtree.h) */
 
 	struct store_fd *stored_fd; /* or NULL; guarded by the fd cache */
 

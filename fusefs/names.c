@@ -18,6 +18,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/limbo.h"
+#include "fusefs/logtree.h"
 #include "fusefs/profile.h"
 #include "fusefs/stillborn.h"
 #include "fusefs/store.h"
@@ -271,6 +272,7 @@ static void finish_create(struct volume *volume, struct dentry *dentry,
 	note_seq(inode, journal_append(&volume->journal, record));
 	touch(volume, inode, INODE_CHANGE_CONTENT);
 	touch(volume, dentry->directory, INODE_CHANGE_CONTENT);
+	logtree_created_locked(volume, dentry);
 	if (inode_is_directory(inode))
 		count_child(dentry->directory, 1);
 }
@@ -465,6 +467,7 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	if (r < 0)
 		return r;
 	touch(volume, directory, INODE_CHANGE_CONTENT);
+	logtree_linked_locked(volume, dentry);
 	return 0;
 }
 
@@ -507,6 +510,7 @@ static int unlink_locked(struct volume *volume, struct inode *directory,
 	touch(volume, directory, INODE_CHANGE_CONTENT);
 	if (directory_wanted)
 		count_child(directory, -1);
+	logtree_unlinked_locked(volume, dentry, inode);
 	if (stillborn_is_locked(volume, inode))
 		stillborn_cancel_locked(volume, inode);
 	return 0;
@@ -574,7 +578,9 @@ static void push_moved(struct volume *volume, struct inode *moved,
 	    store_get_fd_locked(volume, moved, false, &fd) < 0)
 		return;
 	slimlock_write(&moved->lock);
-	if (data_allocates(volume, moved, fd, 0, DATA_END)) {
+	if (profile_copies_on_write(volume->profile)) {
+		(void)data_push_all_locked(volume, moved, 0, DATA_END);
+	} else if (data_allocates(volume, moved, fd, 0, DATA_END)) {
 		(void)data_push_locked(volume, moved, fd, 0, DATA_END);
 		inode_pin(moved);
 		*ret_pushed = moved;
@@ -640,7 +646,8 @@ static int move_locked(struct volume *volume, const struct names_rename *rename,
 	    profile_pushes_on_replace(volume->profile))
 		push_moved(volume, moved, ret_pushed);
 	bool halves = profile_is_partial(volume->profile) &&
-		      from->directory != to->directory &&
+		      (from->directory != to->directory ||
+		       profile_logs(volume->profile)) &&
 		      !inode_is_directory(moved) &&
 		      (replaced == NULL || !inode_is_directory(replaced));
 	int r = halves ? record_halves(volume, from, to, exchange)
@@ -650,6 +657,9 @@ static int move_locked(struct volume *volume, const struct names_rename *rename,
 	dentry_set_live_locked(from, exchange ? replaced : NULL);
 	dentry_set_live_locked(to, moved);
 	account_rename(volume, rename, moved, replaced);
+	const struct logtree_rename changed = {from, to, moved, replaced,
+					       exchange};
+	logtree_renamed_locked(volume, &changed);
 	return 0;
 }
 

@@ -18,16 +18,7 @@
 #include "fusefs/volume.h"
 #include "fusefs/writeback.h"
 
-/* The records that a commit of a directory takes. */
-struct chosen {
-	const struct partial *partial;
-	struct inode *directory; /* all of its records are */
-	struct record **list;
-	size_t count;
-	size_t capacity;
-};
-
-static int choose(struct chosen *chosen, struct record *record)
+int partial_choose(struct partial_chosen *chosen, struct record *record)
 {
 	if (record->selected || record->seq > chosen->partial->target)
 		return 0;
@@ -46,7 +37,7 @@ static int choose(struct chosen *chosen, struct record *record)
 }
 
 /* Those before seq that name the directory; and the name, if that is not NULL. */
-static int choose_named(struct chosen *chosen, struct inode *directory,
+static int choose_named(struct partial_chosen *chosen, struct inode *directory,
 			const struct dentry *name, uint64_t seq)
 {
 	int r = 0;
@@ -56,12 +47,12 @@ static int choose_named(struct chosen *chosen, struct inode *directory,
 		bool fits = name == NULL || record->from == name ||
 			    record->to == name;
 		if (fits && record->seq < seq && r == 0)
-			r = choose(chosen, record);
+			r = partial_choose(chosen, record);
 	}
 	return r;
 }
 
-static int choose_history(struct chosen *chosen, struct dentry *name,
+static int choose_history(struct partial_chosen *chosen, struct dentry *name,
 			  uint64_t seq)
 {
 	if (name == NULL || name->directory == chosen->directory)
@@ -70,7 +61,7 @@ static int choose_history(struct chosen *chosen, struct dentry *name,
 }
 
 /* The names that lead to the directory. */
-static int choose_way(struct chosen *chosen, struct inode *directory)
+static int choose_way(struct partial_chosen *chosen, struct inode *directory)
 {
 	int r = 0;
 	while (r == 0 && directory->limbo != NULL) {
@@ -90,7 +81,8 @@ static bool is_between(const struct record *record)
 }
 
 /* What the record cannot do without. */
-static int choose_needs(struct chosen *chosen, const struct record *record)
+static int choose_needs(struct partial_chosen *chosen,
+			const struct record *record)
 {
 	int r = choose_history(chosen, record->from, record->seq);
 	if (r == 0)
@@ -119,13 +111,12 @@ static int compare(const void *a, const void *b)
 	return first->seq < second->seq ? -1 : first->seq > second->seq;
 }
 
-static int choose_all(struct chosen *chosen)
+static int choose_all_needs(struct partial_chosen *chosen)
 {
-	int r = choose_named(chosen, chosen->directory, NULL, UINT64_MAX);
-	size_t own = chosen->count;
+	int r = chosen->failed;
 	for (size_t i = 0; i < chosen->count && r == 0; i++)
 		r = choose_needs(chosen, chosen->list[i]);
-	if (r == 0 && chosen->count > own)
+	if (r == 0 && chosen->count > 0)
 		qsort(chosen->list, chosen->count, sizeof(struct record *),
 		      compare);
 	return r;
@@ -161,7 +152,7 @@ static bool takes_all(const struct record *record)
 	       record->inode->in_store;
 }
 
-static int apply_chosen(struct partial *partial, struct chosen *chosen)
+static int apply_chosen(struct partial *partial, struct partial_chosen *chosen)
 {
 	struct volume *volume = partial->volume;
 	int r = 0;
@@ -187,7 +178,8 @@ static int apply_chosen(struct partial *partial, struct chosen *chosen)
 }
 
 /* Storing entries has changed the times of the directories in the store. */
-static void note_places(struct volume *volume, const struct chosen *chosen)
+static void note_places(struct volume *volume,
+			const struct partial_chosen *chosen)
 {
 	for (size_t i = 0; i < chosen->count; i++) {
 		const struct record *record = chosen->list[i];
@@ -204,22 +196,40 @@ static void note_places(struct volume *volume, const struct chosen *chosen)
 	}
 }
 
-static int sync_entries(struct partial *partial, struct inode *directory)
+static int take_locked(struct partial *partial, struct partial_chosen *chosen)
 {
-	struct volume *volume = partial->volume;
-	struct chosen chosen = {.partial = partial, .directory = directory};
-	pthread_mutex_lock(&volume->lock);
-	int r = choose_all(&chosen);
-	if (r == 0 && chosen.count > 0 && partial->mode == MODE_ERROR_WRITES)
+	int r = choose_all_needs(chosen);
+	if (r == 0 && chosen->count > 0 && partial->mode == MODE_ERROR_WRITES)
 		r = PARTIAL_ABORTS;
 	if (r == 0) {
-		note_places(volume, &chosen);
-		r = apply_chosen(partial, &chosen);
-	} else {
-		for (size_t i = 0; i < chosen.count; i++)
-			chosen.list[i]->selected = false;
+		note_places(partial->volume, chosen);
+		return apply_chosen(partial, chosen);
 	}
-	pthread_mutex_unlock(&volume->lock);
+	for (size_t i = 0; i < chosen->count; i++)
+		chosen->list[i]->selected = false;
+	return r;
+}
+
+int partial_take(struct partial *partial, partial_choose_fn *choose, void *user)
+{
+	struct partial_chosen chosen = {.partial = partial};
+	pthread_mutex_lock(&partial->volume->lock);
+	int r = choose(&chosen, user);
+	chosen.failed = r;
+	r = take_locked(partial, &chosen);
+	pthread_mutex_unlock(&partial->volume->lock);
+	free(chosen.list);
+	return r;
+}
+
+static int sync_entries(struct partial *partial, struct inode *directory)
+{
+	struct partial_chosen chosen = {.partial = partial,
+					.directory = directory};
+	pthread_mutex_lock(&partial->volume->lock);
+	chosen.failed = choose_named(&chosen, directory, NULL, UINT64_MAX);
+	int r = take_locked(partial, &chosen);
+	pthread_mutex_unlock(&partial->volume->lock);
 	free(chosen.list);
 	return r;
 }
@@ -326,7 +336,7 @@ static int sync_own_data(struct partial *partial, struct inode *inode,
 	return r == WRITEBACK_WAITS ? -EAGAIN : r;
 }
 
-static int sync_own_times(struct partial *partial, struct inode *inode)
+int partial_sync_times(struct partial *partial, struct inode *inode)
 {
 	struct volume *volume = partial->volume;
 	int r = 0;
@@ -369,8 +379,8 @@ static int pay_unnamed(struct volume *volume, enum mode_kind mode,
 	return r;
 }
 
-int partial_sync(struct partial *partial, struct inode *inode, bool datasync,
-		 const struct commit_range *range)
+int partial_sync_content(struct partial *partial, struct inode *inode,
+			 bool datasync, const struct commit_range *range)
 {
 	bool directory = inode_is_directory(inode);
 	/* With a failing disk the data is tried first, as it really is. */
@@ -378,14 +388,22 @@ int partial_sync(struct partial *partial, struct inode *inode, bool datasync,
 	int r = pay_unnamed(partial->volume, partial->mode, inode);
 	if (r == 0 && !directory && data_first)
 		r = sync_own_data(partial, inode, datasync, range);
-	if (r == 0 && directory)
-		r = sync_entries(partial, inode);
-	datasync = datasync && !directory;
 	if (r == 0)
 		r = sync_own_records(partial, inode, datasync);
 	if (r == 0 && !directory && !data_first)
 		r = sync_own_data(partial, inode, datasync, range);
+	return r;
+}
+
+int partial_sync(struct partial *partial, struct inode *inode, bool datasync,
+		 const struct commit_range *range)
+{
+	bool directory = inode_is_directory(inode);
+	int r = directory ? sync_entries(partial, inode) : 0;
+	datasync = datasync && !directory;
+	if (r == 0)
+		r = partial_sync_content(partial, inode, datasync, range);
 	if (r == 0 && !datasync)
-		r = sync_own_times(partial, inode);
+		r = partial_sync_times(partial, inode);
 	return r;
 }

@@ -17,12 +17,14 @@
 #define FLAKEY_FUSEFS_PARTIAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/mode.h"
 
 struct commit_range;
 struct inode;
+struct record;
 struct volume;
 
 struct partial {
@@ -42,6 +44,28 @@ struct partial {
  * negative errno: what was not stored is still in the journal. */
 int partial_sync(struct partial *partial, struct inode *inode, bool datasync,
 		 const struct commit_range *range);
+
+/* Records that a commit takes. */
+struct partial_chosen {
+	const struct partial *partial;
+	struct inode *directory; /* all of its records are, or NULL */
+	struct record **list;
+	size_t count;
+	size_t capacity;
+	int failed; /* of choosing */
+};
+int partial_choose(struct partial_chosen *chosen, struct record *record);
+
+/* Stores, in order, what choose chooses with the volume's lock held, and what
+ * that cannot do without. Results as above. */
+typedef int partial_choose_fn(struct partial_chosen *chosen, void *user);
+int partial_take(struct partial *partial, partial_choose_fn *choose,
+		 void *user);
+
+/* The parts of a sync: a file's own records and data; its times. */
+int partial_sync_content(struct partial *partial, struct inode *inode,
+			 bool datasync, const struct commit_range *range);
+int partial_sync_times(struct partial *partial, struct inode *inode);
 
 /* Files without a name are paid for. */
 int partial_pay_all_unnamed(struct volume *volume, enum mode_kind mode);

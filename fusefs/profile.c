@@ -16,6 +16,8 @@ struct profile {
 	bool orders_zeroed_blocks;
 	bool pushes_before_zeroing;
 	bool is_partial;
+	bool logs;
+	bool copies_on_write;
 	enum profile_close pushes_on_close;
 	int not_empty_error;
 	int block_bytes;
@@ -79,6 +81,18 @@ static struct profile_choice choose_posix(const struct profile_sync *sync)
 }
 
 /*
+ * A commit that the log cannot replace takes the whole transaction. What the log
+ * takes is decided where it is (logtree.h).
+ */
+static struct profile_choice choose_btrfs(const struct profile_sync *sync)
+{
+	return (struct profile_choice){
+		.own_data = !sync->directory,
+		.all_names = true,
+	};
+}
+
+/*
  * The tables of crash results (tests/litmus) come from a file system of the size
  * to which mke2fs gives blocks of 1 KiB, and hold for those; with blocks of 4
  * KiB more appends stay inside an allocated block. Both were measured.
@@ -138,6 +152,18 @@ static const struct profile profiles[] = {
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
 	},
+	{
+		.name = "btrfs",
+		.choose = choose_btrfs,
+		.is_partial = true,
+		.logs = true,
+		.copies_on_write = true,
+		.pushes_on_replace = true,
+		.pushes_on_close = PROFILE_CLOSE_AFTER_EMPTYING,
+		.pushes_before_zeroing = true,
+		.not_empty_error = -ENOTEMPTY,
+		.block_bytes = 4096,
+	},
 };
 
 const struct profile *profile_find(const char *name)
@@ -151,7 +177,7 @@ const struct profile *profile_find(const char *name)
 const char *profile_names(void)
 {
 	return "'ext4', 'ext4,block=4096', 'ext4,data=journal',"
-	       " 'ext4,block=4096,data=journal', 'xfs', 'posix'";
+	       " 'ext4,block=4096,data=journal', 'xfs', 'btrfs', 'posix'";
 }
 
 const char *profile_name(const struct profile *profile)
@@ -168,6 +194,16 @@ struct profile_choice profile_choose(const struct profile *profile,
 bool profile_is_partial(const struct profile *profile)
 {
 	return profile->is_partial;
+}
+
+bool profile_logs(const struct profile *profile)
+{
+	return profile->logs;
+}
+
+bool profile_copies_on_write(const struct profile *profile)
+{
+	return profile->copies_on_write;
 }
 
 bool profile_pushes_before_zeroing(const struct profile *profile)

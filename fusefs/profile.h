@@ -41,6 +41,12 @@ struct profile_choice profile_choose(const struct profile *profile,
 /* A commit takes only what its file or directory owns (partial.h), and what is
  * paid for before a name leads to it waits for that name (limbo.h). */
 bool profile_is_partial(const struct profile *profile);
+/* Of a profile that is partial: what a commit takes is what its log says
+ * (logtree.h). */
+bool profile_logs(const struct profile *profile);
+/* No data is written in place: what is pushed, by itself or by O_DIRECT, is
+ * durable with the next commit of names. */
+bool profile_copies_on_write(const struct profile *profile);
 /* A rename over an existing file sends the data of the renamed one out with the
  * next commit of names. */
 bool profile_pushes_on_replace(const struct profile *profile);

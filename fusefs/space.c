@@ -88,6 +88,9 @@ static int push_range(const struct request *request)
 	if (!(request->mode & MODE_ZEROES) ||
 	    !profile_pushes_before_zeroing(request->volume->profile))
 		return 0;
+	if (profile_copies_on_write(request->volume->profile))
+		return data_push_all_locked(request->volume, request->inode,
+					    pages.from, pages.to);
 	return data_push_locked(request->volume, request->inode, request->fd,
 				pages.from, pages.to);
 }

@@ -9,6 +9,7 @@
 
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
+#include "fusefs/logtree.h"
 #include "fusefs/profile.h"
 #include "fusefs/volume.h"
 
@@ -40,7 +41,8 @@ bool stillborn_is_locked(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->journal.lock);
 	/* Any other pin is a record of another file that counts on this one,
 	 * or one that was dropped. */
-	return simple && count > 0 && inode->pins == count;
+	return simple && count > 0 &&
+	       inode->pins == count + logtree_pins(inode->log);
 }
 
 void stillborn_cancel_locked(struct volume *volume, struct inode *inode)

@@ -10,6 +10,7 @@
 #include "common/event.h"
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
+#include "fusefs/logtree.h"
 #include "fusefs/profile.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
@@ -75,6 +76,10 @@ static int open_parts(struct volume *volume, const struct volume_config *config,
 		return -EINVAL;
 	}
 	int r = make_tables(volume);
+	if (r == 0 && profile_logs(volume->profile)) {
+		volume->logtree = logtree_new();
+		r = volume->logtree == NULL ? -ENOMEM : 0;
+	}
 	if (r == 0)
 		r = store_open(config->source, config->store_sync,
 			       &volume->store, reterr_why);
@@ -154,6 +159,8 @@ void volume_close(struct volume *volume)
 		for (struct inode *inode = volume->inodes[i]; inode != NULL;
 		     inode = inode->hash_next)
 			inode_pin(inode);
+	if (volume->logtree != NULL)
+		logtree_free(volume);
 	forget_records(volume, &volume->journal.records);
 	forget_records(volume, &volume->journal.dropped);
 	free_tables(volume);

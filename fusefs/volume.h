@@ -32,6 +32,7 @@ struct dentry;
 struct errmsg;
 struct event_log;
 struct inode;
+struct logtree;
 struct profile;
 struct scratch;
 struct store;
@@ -57,6 +58,7 @@ struct volume {
 	struct event_log *events;
 	struct journal journal;
 	struct inode *root;
+	struct logtree *logtree; /* lock; NULL: the profile has none */
 
 	/* Hash tables of all inodes, by their number in the store if they have
 	 * one, and of dentries. */

@@ -205,6 +205,7 @@ static int change_locked(struct volume *volume, struct inode *inode,
 			inode->has_capability = true;
 		if (record != NULL)
 			journal_append(&volume->journal, record);
+		inode->log_anew = true;
 		/* Without a record it stays: the store never has it. */
 		entry->pending++;
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);

@@ -25,7 +25,7 @@ static const struct cmd_option options[] = {
 	{"options", 'o', "NAME[=VALUE],...",
 	 "the same options as mount(8) and fstab(5) write them"},
 	{"profile", 0, "PROFILE",
-	 "whose rules decide: ext4 (the default), xfs or posix"},
+	 "whose rules decide: ext4 (the default), xfs, btrfs or posix"},
 	{"scratch", 0, "DIR",
 	 "where unsynced data lies; else $TMPDIR or /var/tmp"},
 	{"scratch-limit", 0, "SIZE", "how much of it: 64M, 2G; else no limit"},

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log becomes durable: of the journal, the records are stored that bring
+ * each name to what a replay makes of it, and of what was logged of the inodes.
+ */
+#include <stdlib.h>
+
+#include "fusefs/apply.h"
+#include "fusefs/dentry.h"
+#include "fusefs/inode.h"
+#include "fusefs/journal.h"
+#include "fusefs/logtree.h"
+#include "fusefs/partial.h"
+#include "fusefs/volume.h"
+
+/* Whether the record gives the name a meaning, and which. */
+static bool gives(const struct record *record, const struct dentry *name,
+		  struct inode **ret_meaning)
+{
+	if (record->to == name) {
+		*ret_meaning = record->inode;
+		return true;
+	}
+	if (record->from != name)
+		return false;
+	*ret_meaning =
+		record->kind == RECORD_EXCHANGE ? record->replaced : NULL;
+	return true;
+}
+
+/* The newest record after which the name means that. What came before it on the
+ * name is taken along. */
+static int choose_for(struct partial_chosen *chosen, const struct dentry *name,
+		      const struct inode *meaning)
+{
+	struct record *found = NULL;
+	list_for_each(node, following, &name->directory->directory->named) {
+		struct record *record =
+			list_entry(node, struct record_place, link)->record;
+		struct inode *given;
+		if (gives(record, name, &given) && given == meaning)
+			found = record;
+	}
+	return found == NULL ? 0 : partial_choose(chosen, found);
+}
+
+static int choose_names(struct partial_chosen *chosen, struct volume *volume)
+{
+	int r = 0;
+	list_for_each(node, following, &volume->logtree->to_replay) {
+		const struct logtree_name *name =
+			list_entry(node, struct logtree_name, to_replay);
+		const struct logtree_inode *replayed = logtree_replay(name);
+		struct inode *meaning = replayed ? replayed->inode : NULL;
+		const struct dentry *dentry = dentry_find_locked(
+			volume, name->directory->inode, name->name);
+		if (r == 0 && dentry != NULL && dentry->durable != meaning)
+			r = choose_for(chosen, dentry, meaning);
+	}
+	return r;
+}
+
+/* What is logged of an inode beside its names. The content of a file is stored
+ * before, by its own sync; where it is logged again only to be there, it gets no
+ * longer by that, but it may get shorter. */
+static bool is_logged(const struct logtree_inode *inode,
+		      const struct record *record)
+{
+	switch (record->kind) {
+	case RECORD_XATTR:
+		return record->seq <= inode->exists_seq;
+	case RECORD_ATTRIBUTES:
+		return record->seq <=
+		       (inode->fresh ? inode->exists_seq : inode->all_seq);
+	case RECORD_SIZE:
+		return inode->all_seq > 0 && record->seq <= inode->exists_seq &&
+		       record->size_bytes < inode->logged_bytes;
+	default:
+		return false;
+	}
+}
+
+static int choose_status(struct partial_chosen *chosen,
+			 const struct logtree_inode *inode)
+{
+	struct journal *journal = &chosen->partial->volume->journal;
+	int r = 0;
+	pthread_mutex_lock(&journal->lock);
+	list_for_each(node, following, &inode->inode->records) {
+		struct record *record =
+			list_entry(node, struct record, inode_link);
+		if (r == 0 && is_logged(inode, record))
+			r = partial_choose(chosen, record);
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return r;
+}
+
+static int choose_all(struct partial_chosen *chosen, void *user)
+{
+	struct volume *volume = user;
+	int r = choose_names(chosen, volume);
+	list_for_each(node, following, &volume->logtree->to_take)
+		if (r == 0)
+			r = choose_status(chosen,
+					  list_entry(node, struct logtree_inode,
+						     to_take));
+	return r;
+}
+
+static void empty(struct list *list)
+{
+	while (!list_empty(list))
+		list_remove(list->next);
+}
+
+/* A name of which the log says that it is gone, and the journal only that it was
+ * replaced: the log of the replaced inode lost it, what replaced it was not
+ * logged. The record that replaces it finds it free. */
+static int leave_replaced_locked(struct volume *volume)
+{
+	int r = 0;
+	list_for_each(node, following, &volume->logtree->to_replay) {
+		const struct logtree_name *name =
+			list_entry(node, struct logtree_name, to_replay);
+		struct dentry *dentry = dentry_find_locked(
+			volume, name->directory->inode, name->name);
+		if (r == 0 && dentry != NULL && dentry->durable != NULL &&
+		    dentry->pending > 0 && dentry->durable != dentry->live &&
+		    logtree_replay(name) == NULL)
+			r = apply_leave_locked(volume, dentry);
+	}
+	return r;
+}
+
+static int take(struct partial *partial)
+{
+	struct volume *volume = partial->volume;
+	int r = partial_take(partial, choose_all, volume);
+	if (r != 0)
+		return r;
+	pthread_mutex_lock(&volume->lock);
+	if (partial->mode == MODE_ALLOW_WRITES)
+		r = leave_replaced_locked(volume);
+	empty(&volume->logtree->to_replay);
+	empty(&volume->logtree->to_take);
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
+int logtree_sync(struct partial *partial, struct inode *inode,
+		 const struct commit_range *range)
+{
+	struct volume *volume = partial->volume;
+	pthread_mutex_lock(&volume->lock);
+	enum logtree_verdict verdict = logtree_sync_locked(volume, inode);
+	partial->target = volume->journal.seq;
+	pthread_mutex_unlock(&volume->lock);
+	if (verdict == LOGTREE_NOTHING)
+		return 0;
+	if (verdict == LOGTREE_COMMITS)
+		return PARTIAL_TAKES_ALL;
+	int r = partial_sync_content(partial, inode, false, range);
+	if (r == 0)
+		r = take(partial);
+	if (r == 0)
+		r = partial_sync_times(partial, inode);
+	/* What the log says is not all there: the next one commits. */
+	if (r != 0)
+		logtree_refuse(volume);
+	return r;
+}
+
+void logtree_refuse(struct volume *volume)
+{
+	pthread_mutex_lock(&volume->lock);
+	if (volume->logtree != NULL)
+		volume->logtree->refuses = true;
+	pthread_mutex_unlock(&volume->lock);
+}
