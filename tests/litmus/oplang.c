@@ -131,6 +131,24 @@ static long op_rewrite(struct oplang *lang, char **args)
 	return close_after(fd, write_fd(fd, NULL, args[1], args[2][0]));
 }
 
+/* A store to a page behind the file's end would be the end of the program. */
+static char *map_all(int fd, size_t length)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	if (((size_t)st.st_size + page - 1) / page * page < length) {
+		errno = EFAULT;
+		return NULL;
+	}
+	char *map =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
 /* msync_flags 0: no msync at all */
 static long store_mapped(char **args, int msync_flags)
 {
@@ -138,10 +156,9 @@ static long store_mapped(char **args, int msync_flags)
 	size_t offset = (size_t)atol(args[1]);
 	size_t length = (size_t)atol(args[2]);
 	long result = 0;
-	char *map = mmap(NULL, offset + length, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, fd, 0);
+	char *map = map_all(fd, offset + length);
 
-	if (map == MAP_FAILED)
+	if (!map)
 		return close_after(fd, -1);
 	memset(map + offset, args[3][0], length);
 	if (msync_flags)

@@ -5,7 +5,8 @@
  * files are 0644 and new directories 0755. A failing op writes
  * " [op: reason]" and the run goes on. When an op's open fails, the act is
  * still tried on the descriptor -1, so its reason is that of the act ("Bad file
- * descriptor"): the tables were measured so.
+ * descriptor"): the tables were measured so. A store by mmap behind the file's last
+ * page is EFAULT instead of a signal.
  *
  *	c F                create, O_EXCL     w F OFF LEN CHAR   write
  *	a F LEN CHAR       append             tw F LEN CHAR      O_TRUNC, write

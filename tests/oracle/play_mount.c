@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * play_mount MNT STORE CASES: plays crash cases (cases.h) on a flakey mount and prints
+ * them with what was left, just as play_real does. If the store is not what the mount
+ * shows after the crash, that is said in the result.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/harness/controlfile.h"
+#include "tests/litmus/oplang.h"
+#include "tests/litmus/treedump.h"
+#include "tests/oracle/cases.h"
+
+#define OPEN_MAX_WALK 16
+
+struct player {
+	const char *path;
+	int mount;
+	int store;
+};
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	if (walk->level == 0 || strstr(path, "/.flakey"))
+		return 0;
+	return remove(path);
+}
+
+static int empty(const struct player *player)
+{
+	int flags = FTW_DEPTH | FTW_PHYS;
+
+	return nftw(player->path, remove_one, OPEN_MAX_WALK, flags) == 0
+		       ? 0
+		       : -errno;
+}
+
+static char *dump(int root)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	if (!out)
+		return NULL;
+	r = treedump_write(root, out);
+	if (r < 0)
+		fprintf(out, " (cannot be read: %s)", strerror(-r));
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int look(const struct player *player, FILE *out)
+{
+	char *mount = dump(player->mount);
+	char *store = dump(player->store);
+	int r = mount && store ? 0 : -ENOMEM;
+
+	if (r == 0)
+		fputs(mount, out);
+	if (r == 0 && strcmp(mount, store) != 0)
+		fprintf(out, " (but the store has: %s)", store);
+	free(mount);
+	free(store);
+	return r;
+}
+
+static int play(const struct player *player, const struct cases_one *one,
+		FILE *out)
+{
+	struct oplang lang;
+	int r = empty(player);
+
+	if (r == 0)
+		r = controlfile_verb(player->mount, "sync");
+	oplang_init(&lang, player->mount, OPLANG_SYNC_CONTROL);
+	if (r == 0)
+		r = oplang_run(&lang, one->setup, out);
+	oplang_done(&lang);
+	if (r == 0)
+		r = controlfile_verb(player->mount, "sync");
+	oplang_init(&lang, player->mount, OPLANG_SYNC_CONTROL);
+	if (r == 0)
+		r = oplang_run(&lang, one->ops, out);
+	if (r == 0)
+		r = controlfile_verb(player->mount, "crash");
+	if (r == 0)
+		r = look(player, out);
+	oplang_done(&lang);
+	return r;
+}
+
+static char *play_one(void *arg, const struct cases_one *one)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r = out ? play(arg, one, out) : -ENOMEM;
+
+	if (out && fclose(out) != 0)
+		r = -ENOMEM;
+	if (r == 0)
+		return text;
+	fprintf(stderr, "play_mount: case '%s': %s\n", one->id, strerror(-r));
+	free(text);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct player player;
+	int r;
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: play_mount MNT STORE CASES\n");
+		return 2;
+	}
+	umask(022);
+	player.path = argv[1];
+	player.mount = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	player.store = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = player.mount < 0 || player.store < 0
+		    ? -errno
+		    : cases_play(argv[3], play_one, &player);
+	if (r < 0 && r != -ECANCELED)
+		fprintf(stderr, "play_mount: %s\n", strerror(-r));
+	return r < 0;
+}
