@@ -50,9 +50,11 @@ static void pad_to(struct text *text, size_t begin, size_t columns)
 	while (!text->failed && text->length_bytes < begin + columns);
 }
 
-static void loss_line(struct text *text, const struct backend_loss *loss,
-		      int64_t now_ns)
+static void loss_line(const struct answer_losses *losses,
+		      const struct backend_loss *loss)
 {
+	struct text *text = losses->record.text;
+	int64_t now_ns = losses->now_ns;
 	int64_t age_ns = now_ns > loss->since_ns ? now_ns - loss->since_ns : 0;
 	size_t begin = text->length_bytes;
 
@@ -72,6 +74,10 @@ static void loss_line(struct text *text, const struct backend_loss *loss,
 			    loss->offset_bytes + loss->length_bytes - 1,
 			    loss->length_bytes);
 	text_printf(text, "%s %.1f s ago", loss->what, (double)age_ns / 1e9);
+	if (losses->kept) {
+		text_append(text, "\n", 1);
+		return;
+	}
 	if (loss->dropped) {
 		text_printf(text, "; synced while writes were dropped, lost "
 				  "at the next crash\n");
@@ -94,7 +100,7 @@ int answer_losses_add(void *user, const struct backend_loss *loss)
 	if (text->length_bytes > ANSWER_LOSSES_BYTES_MAX)
 		losses->unlisted++;
 	else if (losses->record.format == FIELDS_TEXT)
-		loss_line(text, loss, losses->now_ns);
+		loss_line(losses, loss);
 	else
 		loss_record(&losses->record, loss);
 	return 0;
@@ -110,22 +116,24 @@ void answer_losses_end(struct answer_losses *losses)
 		fields_unsigned(record, "data_bytes", losses->data_bytes);
 		fields_unsigned(record, "unlisted", losses->unlisted);
 	} else if (losses->count == 0) {
-		text_printf(record->text, "nothing is at risk\n");
+		text_printf(record->text, losses->kept
+						  ? "nothing was kept\n"
+						  : "nothing is at risk\n");
 	} else {
 		if (losses->unlisted)
 			text_printf(record->text, "... and %" PRIu64 " more\n",
 				    losses->unlisted);
 		text_printf(record->text,
-			    "at risk: %" PRIu64 " change%s, %" PRIu64
+			    "%s: %" PRIu64 " change%s, %" PRIu64
 			    " bytes of data\n",
-			    losses->count, losses->count == 1 ? "" : "s",
-			    losses->data_bytes);
+			    losses->kept ? "kept" : "at risk", losses->count,
+			    losses->count == 1 ? "" : "s", losses->data_bytes);
 	}
 	fields_end(record);
 }
 
-/* The first lines of what was lost, indented below the summary. */
-static void crash_lines(struct text *text, const char *list)
+/* The first lines of a list, indented below the summary. */
+static void list_lines(struct text *text, const char *list, const char *before)
 {
 	uint64_t unshown = 0;
 	size_t shown = 0;
@@ -134,7 +142,7 @@ static void crash_lines(struct text *text, const char *list)
 		size_t length = strcspn(list, "\n");
 
 		if (shown < CRASH_LINES_MAX) {
-			text_append(text, "  ", 2);
+			text_printf(text, "  %s", before);
 			text_append(text, list, length);
 			text_append(text, "\n", 1);
 			shown++;
@@ -153,53 +161,109 @@ static const char *plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
-static void crash_text(struct text *text, const struct plan *plan,
-		       const struct backend_report *report)
+/* What the summaries of a crash and of a snapshot have in common. */
+static void report_text(struct text *text, const struct plan *plan,
+			const struct backend_report *report)
 {
 	text_printf(text,
-		    "crashed: incarnation %" PRIu64 ", lost %" PRIu64
-		    " record%s, %" PRIu64 " bytes in %" PRIu64 " file%s",
-		    report->incarnation, report->lost_records,
-		    plural(report->lost_records), report->lost_bytes,
-		    report->lost_files, plural(report->lost_files));
+		    "%" PRIu64 " record%s, %" PRIu64 " bytes in %" PRIu64
+		    " file%s",
+		    report->lost_records, plural(report->lost_records),
+		    report->lost_bytes, report->lost_files,
+		    plural(report->lost_files));
 	if (report->kept_records || report->kept_bytes)
 		text_printf(text,
 			    ", kept %" PRIu64 " record%s, %" PRIu64 " bytes",
 			    report->kept_records, plural(report->kept_records),
 			    report->kept_bytes);
+	if (plan->keep == PLAN_KEEP_SHARE)
+		text_printf(text, ", seed %" PRIu64, report->seed);
+	if (plan->kill)
+		text_printf(text, ", killed %" PRIu64 " process%s",
+			    report->killed, report->killed == 1 ? "" : "es");
 	if (plan->digest)
 		text_printf(text, ", digest %016" PRIx64, report->digest);
 	text_printf(text, ", %.1f ms\n", (double)report->elapsed_us / 1e3);
-	crash_lines(text, report->lost_list);
+	list_lines(text, report->killed_list, "killed ");
+	list_lines(text, report->lost_list, "");
+	if (plan->keep == PLAN_KEEP_SHARE && report->kept_list) {
+		text_printf(text, "kept by the plan:\n");
+		list_lines(text, report->kept_list, "");
+	}
+}
+
+static void report_record(struct fields *record, const struct plan *plan,
+			  const struct backend_report *report)
+{
+	struct plan played = *plan;
+	char plan_text[PLAN_TEXT_MAX];
+	char digest[20];
+
+	/* With the seed that was made up, so that it can be given again. */
+	if (plan->keep == PLAN_KEEP_SHARE) {
+		played.seed = report->seed;
+		played.has_seed = true;
+	}
+	plan_format(&played, plan_text, sizeof(plan_text));
+	/* 64 bits do not fit the numbers of most JSON readers. */
+	(void)snprintf(digest, sizeof(digest), "%016" PRIx64, report->digest);
+	fields_unsigned(record, "incarnation", report->incarnation);
+	fields_string(record, "plan", plan_text);
+	if (plan->keep == PLAN_KEEP_SHARE)
+		fields_unsigned(record, "seed", report->seed);
+	fields_unsigned(record, "lost_records", report->lost_records);
+	fields_unsigned(record, "lost_bytes", report->lost_bytes);
+	fields_unsigned(record, "lost_files", report->lost_files);
+	fields_unsigned(record, "kept_records", report->kept_records);
+	fields_unsigned(record, "kept_bytes", report->kept_bytes);
+	fields_unsigned(record, "elapsed_us", report->elapsed_us);
+	fields_unsigned(record, "frozen_us", report->frozen_us);
+	if (plan->kill) {
+		fields_unsigned(record, "killed", report->killed);
+		fields_string(record, "killed_list",
+			      report->killed_list ? report->killed_list : "");
+	}
+	if (plan->digest)
+		fields_string(record, "digest", digest);
+	fields_string(record, "lost_list",
+		      report->lost_list ? report->lost_list : "");
+	if (plan->keep == PLAN_KEEP_SHARE)
+		fields_string(record, "kept_list",
+			      report->kept_list ? report->kept_list : "");
 }
 
 void answer_crash(struct text *text, enum fields_format format,
 		  const struct plan *plan, const struct backend_report *report)
 {
-	char plan_text[PLAN_TEXT_MAX];
-	char digest[20];
 	struct fields record;
 
 	if (format == FIELDS_TEXT) {
-		crash_text(text, plan, report);
+		text_printf(text, "crashed: incarnation %" PRIu64 ", lost ",
+			    report->incarnation);
+		report_text(text, plan, report);
 		return;
 	}
-	plan_format(plan, plan_text, sizeof(plan_text));
-	/* 64 bits do not fit the numbers of most JSON readers. */
-	(void)snprintf(digest, sizeof(digest), "%016" PRIx64, report->digest);
 	fields_begin(&record, text, format);
-	fields_unsigned(&record, "incarnation", report->incarnation);
-	fields_string(&record, "plan", plan_text);
-	fields_unsigned(&record, "lost_records", report->lost_records);
-	fields_unsigned(&record, "lost_bytes", report->lost_bytes);
-	fields_unsigned(&record, "lost_files", report->lost_files);
-	fields_unsigned(&record, "kept_records", report->kept_records);
-	fields_unsigned(&record, "kept_bytes", report->kept_bytes);
-	fields_unsigned(&record, "elapsed_us", report->elapsed_us);
-	if (plan->digest)
-		fields_string(&record, "digest", digest);
-	fields_string(&record, "lost_list",
-		      report->lost_list ? report->lost_list : "");
+	report_record(&record, plan, report);
+	fields_end(&record);
+}
+
+void answer_snapshot(struct text *text, enum fields_format format,
+		     const struct plan *plan, const char *directory,
+		     const struct backend_report *report)
+{
+	struct fields record;
+
+	if (format == FIELDS_TEXT) {
+		text_printf(text, "snapshot in '");
+		escape_append(text, directory);
+		text_printf(text, "': without ");
+		report_text(text, plan, report);
+		return;
+	}
+	fields_begin(&record, text, format);
+	fields_string(&record, "directory", directory);
+	report_record(&record, plan, report);
 	fields_end(&record);
 }
 

@@ -28,6 +28,7 @@ struct answer_losses {
 	uint64_t count;
 	uint64_t data_bytes; /* in ranges of kind "data" */
 	uint64_t unlisted;   /* counted, but not shown */
+	bool kept;	     /* they are none: a crash has kept them */
 };
 
 void answer_losses_begin(struct answer_losses *losses, struct text *text,
@@ -39,6 +40,10 @@ void answer_losses_end(struct answer_losses *losses);
 
 void answer_crash(struct text *text, enum fields_format format,
 		  const struct plan *plan, const struct backend_report *report);
+/* The report is of a crash that did not happen: its image is in directory. */
+void answer_snapshot(struct text *text, enum fields_format format,
+		     const struct plan *plan, const char *directory,
+		     const struct backend_report *report);
 void answer_status(struct text *text, enum fields_format format,
 		   const struct backend_status *status, const struct mode *mode,
 		   int64_t elapsed_ms);

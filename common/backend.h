@@ -18,7 +18,8 @@ struct mode;
 struct plan;
 struct text;
 
-/* What a crash did; counts are of what was lost and what was kept. */
+/* What a crash did, or would have done at the moment of a snapshot; counts are of
+ * what was lost and what was kept. */
 struct backend_report {
 	uint64_t incarnation; /* the new one */
 	uint64_t lost_records;
@@ -27,11 +28,20 @@ struct backend_report {
 	uint64_t kept_records;
 	uint64_t kept_bytes;
 	uint64_t elapsed_us;
-	uint64_t digest; /* of the surviving tree, if the plan asks */
+	uint64_t frozen_us; /* for which no request was served */
+	uint64_t seed;	    /* of all chance in it, if there was any */
+	uint64_t digest;    /* of the surviving tree, if the plan asks */
+	uint64_t killed;    /* processes */
 	/* unsynced() just before, one line each as answer_losses_add() writes
-	 * it as text, or NULL; owned: free() it */
+	 * it as text, or NULL; these are owned */
 	char *lost_list;
+	char *kept_list;   /* the same of what survived by the plan */
+	char *killed_list; /* "PID NAME" a line, for those that could not be
+			      killed "PID NAME: reason" */
 };
+
+/* Frees the lists, which are NULL then. */
+void backend_report_done(struct backend_report *report);
 
 struct backend_status {
 	const char *backend; /* "fuse", "dm" */
@@ -83,6 +93,12 @@ struct backend_ops {
 	int (*crash)(struct backend *backend, const struct plan *plan,
 		     struct backend_report *ret_report,
 		     struct errmsg *reterr_why);
+	/* Writes what a crash with this plan would leave now into a directory,
+	 * which is new or empty. NULL: it cannot. */
+	int (*snapshot)(struct backend *backend, const struct plan *plan,
+			const char *directory,
+			struct backend_report *ret_report,
+			struct errmsg *reterr_why);
 	int (*sync)(struct backend *backend, struct errmsg *reterr_why);
 	/* Drops clean cached pages: programs then see what the disk has. */
 	int (*evict)(struct backend *backend, uint64_t *ret_bytes,

@@ -290,11 +290,29 @@ static int do_crash(struct control *control, const struct verb *verb,
 
 	r = control->ops->crash(control->backend, &verb->plan, &report,
 				reterr_why);
-	if (r < 0)
-		return r;
-	answer_crash(answer, verb->format, &verb->plan, &report);
-	free(report.lost_list);
-	return 0;
+	if (r == 0)
+		answer_crash(answer, verb->format, &verb->plan, &report);
+	backend_report_done(&report);
+	return r;
+}
+
+static int do_snapshot(struct control *control, const struct verb *verb,
+		       struct text *answer, struct errmsg *reterr_why)
+{
+	struct backend_report report = {0};
+	int r;
+
+	if (!control->ops->snapshot) {
+		errmsg_set(reterr_why, "this backend takes no snapshots");
+		return -ENOTSUP;
+	}
+	r = control->ops->snapshot(control->backend, &verb->plan,
+				   verb->directory, &report, reterr_why);
+	if (r == 0)
+		answer_snapshot(answer, verb->format, &verb->plan,
+				verb->directory, &report);
+	backend_report_done(&report);
+	return r;
 }
 
 static int do_evict(struct control *control, const struct verb *verb,
@@ -355,6 +373,8 @@ static int do_verb(struct control *control, const struct verb *verb,
 		return do_mark(control, verb, answer, reterr_why);
 	case VERB_MODE:
 		return do_mode(control, verb, answer, reterr_why);
+	case VERB_SNAPSHOT:
+		return do_snapshot(control, verb, answer, reterr_why);
 	case VERB_STATUS:
 		write_status(control, answer, verb->format);
 		return 0;

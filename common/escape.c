@@ -6,24 +6,34 @@
 
 #include "common/text.h"
 
-static bool is_plain(unsigned char c)
+static bool is_plain(unsigned char c, bool blanks)
 {
-	return c >= ' ' && c != '\\' && c != 0x7f;
+	return (c > ' ' || (blanks && c == ' ')) && c != '\\' && c != 0x7f;
 }
 
-void escape_append(struct text *text, const char *string)
+static void append(struct text *text, const char *string, bool blanks)
 {
 	while (*string) {
 		size_t length = 0;
 
 		while (string[length] &&
-		       is_plain((unsigned char)string[length]))
+		       is_plain((unsigned char)string[length], blanks))
 			length++;
 		text_append(text, string, length);
 		string += length;
 		if (*string)
 			text_printf(text, "\\%03o", (unsigned char)*string++);
 	}
+}
+
+void escape_append(struct text *text, const char *string)
+{
+	append(text, string, true);
+}
+
+void escape_word(struct text *text, const char *string)
+{
+	append(text, string, false);
 }
 
 static bool is_octal(char c)

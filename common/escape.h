@@ -11,6 +11,9 @@ struct text;
 
 void escape_append(struct text *text, const char *string);
 
+/* The same for one word of a line: blanks are escaped, too. */
+void escape_word(struct text *text, const char *string);
+
 /* Undoes it in place; a backslash that begins no \ooo stays. */
 void escape_decode(char *string);
 

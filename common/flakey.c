@@ -16,8 +16,10 @@
 
 #include "common/client.h"
 #include "common/errmsg.h"
+#include "common/escape.h"
 #include "common/fields.h"
 #include "common/mode.h"
+#include "common/plan.h"
 #include "common/subprocess.h"
 #include "common/text.h"
 
@@ -452,8 +454,41 @@ static void read_fields(char *answer, const struct field *fields, size_t count,
 				set_field(&fields[i], value, structure);
 }
 
-int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
-		 struct flakey_report *ret_report)
+/* A line for a plan. 0, or a refusal. */
+static int write_plan(struct flakey *flakey, const struct flakey_plan *plan,
+		      struct text *line)
+{
+	struct plan known = {0};
+	char words[PLAN_TEXT_MAX];
+
+	if (plan->keep > FLAKEY_KEEP_SHARE)
+		return refuse(flakey, "a plan keeps FLAKEY_KEEP_NONE, "
+				      "FLAKEY_KEEP_ALL or FLAKEY_KEEP_SHARE");
+	if (plan->order > FLAKEY_ORDER_ANY || plan->torn > FLAKEY_TORN_PAGE ||
+	    plan->fill > FLAKEY_FILL_GARBAGE)
+		return refuse(flakey, "a plan has only what flakey.h names as "
+				      "order, torn and fill");
+	/* Written so that it refuses NaN, too. */
+	if (!(plan->keep_percent >= 0 && plan->keep_percent <= 100))
+		return refuse(flakey, "keep_percent is from 0 to 100");
+	known.keep = (enum plan_keep)plan->keep;
+	known.keep_ppm = (uint32_t)(plan->keep_percent * 10000 + 0.5);
+	known.order = (enum plan_order)plan->order;
+	known.torn = (enum plan_torn)plan->torn;
+	known.fill = (enum plan_fill)plan->fill;
+	known.seed = plan->seed;
+	known.has_seed = plan->seed != 0;
+	known.kill = plan->kill != 0;
+	known.digest = plan->digest != 0;
+	plan_format(&known, words, sizeof(words));
+	text_printf(line, " %s format=plain", words);
+	return 0;
+}
+
+/* Sends a line that ends with a plan, and reads the report. */
+static int play_plan(struct flakey *flakey, struct text *line,
+		     const struct flakey_plan *plan,
+		     struct flakey_report *ret_report)
 {
 	static const struct field fields[] = {
 		NUMBER(flakey_report, incarnation),
@@ -463,24 +498,24 @@ int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
 		NUMBER(flakey_report, kept_records),
 		NUMBER(flakey_report, kept_bytes),
 		NUMBER(flakey_report, elapsed_us),
+		NUMBER(flakey_report, seed),
+		NUMBER(flakey_report, killed),
+		NUMBER(flakey_report, frozen_us),
 		{"digest", offsetof(struct flakey_report, digest), 0, 16},
 	};
 	struct flakey_report report = {0};
 	struct flakey_plan known;
-	char line[64];
 	struct text answer;
 	int r;
 
 	copy_in(&known, plan, sizeof(known));
-	if (known.keep != FLAKEY_KEEP_NONE && known.keep != FLAKEY_KEEP_ALL)
-		return refuse(flakey, "a plan keeps FLAKEY_KEEP_NONE or "
-				      "FLAKEY_KEEP_ALL");
+	r = write_plan(flakey, &known, line);
+	if (r == 0)
+		r = text_result(line);
+	if (r < 0)
+		return r;
 	text_init(&answer);
-	(void)snprintf(line, sizeof(line),
-		       "crash keep=%s digest=%s format=plain",
-		       known.keep == FLAKEY_KEEP_ALL ? "all" : "none",
-		       known.digest ? "yes" : "no");
-	r = command(flakey, line, &answer);
+	r = command(flakey, line->data, &answer);
 	if (r == 0 && ret_report) {
 		read_fields(answer.data, fields,
 			    sizeof(fields) / sizeof(fields[0]),
@@ -488,6 +523,50 @@ int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
 		copy_out(ret_report, &report, sizeof(report));
 	}
 	text_done(&answer);
+	return r;
+}
+
+int flakey_crash(struct flakey *flakey, const struct flakey_plan *plan,
+		 struct flakey_report *ret_report)
+{
+	struct text line;
+
+	text_init(&line);
+	text_printf(&line, "crash");
+	int r = play_plan(flakey, &line, plan, ret_report);
+	text_done(&line);
+	return r;
+}
+
+/* The server has another working directory. */
+static int write_directory(struct flakey *flakey, const char *directory,
+			   struct text *line)
+{
+	char here[PATH_MAX] = "";
+
+	if (!directory || !*directory)
+		return refuse(flakey, "a snapshot needs a directory");
+	if (*directory != '/' && !getcwd(here, sizeof(here)))
+		return refuse(flakey, "the working directory is gone");
+	text_printf(line, "snapshot ");
+	escape_word(line, here);
+	if (*here)
+		text_printf(line, "/");
+	escape_word(line, directory);
+	return 0;
+}
+
+int flakey_snapshot(struct flakey *flakey, const char *directory,
+		    const struct flakey_plan *plan,
+		    struct flakey_report *ret_report)
+{
+	struct text line;
+
+	text_init(&line);
+	int r = write_directory(flakey, directory, &line);
+	if (r == 0)
+		r = play_plan(flakey, &line, plan, ret_report);
+	text_done(&line);
 	return r;
 }
 

@@ -112,21 +112,51 @@ enum flakey_direction {
 /* What survives of all that no sync has paid for. */
 enum flakey_keep {
 	FLAKEY_KEEP_NONE = 0, /* nothing: power fails */
-	FLAKEY_KEEP_ALL = 1   /* everything: only the programs die */
+	FLAKEY_KEEP_ALL = 1,  /* everything: only the programs die */
+	FLAKEY_KEEP_SHARE = 2 /* by chance, about keep_percent of it */
+};
+
+/* How the survivors of FLAKEY_KEEP_SHARE are chosen; always so that the profile
+ * allows it. */
+enum flakey_order {
+	FLAKEY_ORDER_PREFIX = 0, /* what came first */
+	FLAKEY_ORDER_ANY = 1	 /* each by itself */
+};
+
+/* Where a run of unsynced bytes may be cut. */
+enum flakey_torn {
+	FLAKEY_TORN_NONE = 0,
+	FLAKEY_TORN_SECTOR = 1, /* at multiples of 512 bytes */
+	FLAKEY_TORN_PAGE = 2	/* at multiples of 4096 */
+};
+
+/* What a place reads as that a file got and whose bytes did not arrive. */
+enum flakey_fill {
+	FLAKEY_FILL_OLD = 0, /* the file did not get it either */
+	FLAKEY_FILL_ZERO = 1,
+	FLAKEY_FILL_GARBAGE = 2 /* only where the profile may show that */
 };
 
 struct flakey_plan {
 	size_t size; /* of this structure, by FLAKEY_PLAN_INIT */
 	enum flakey_keep keep;
 	int digest; /* not 0: the report gets one; reads all that is stored */
+	double keep_percent; /* of FLAKEY_KEEP_SHARE: 0 to 100 */
+	enum flakey_order order;
+	enum flakey_torn torn;
+	enum flakey_fill fill;
+	int kill;      /* not 0: SIGKILL to whoever has the mount open */
+	uint64_t seed; /* of all chance; 0: one is made up and reported */
 };
 
 #define FLAKEY_PLAN_INIT                                                       \
 	{                                                                      \
-		sizeof(struct flakey_plan), FLAKEY_KEEP_NONE, 0                \
+		sizeof(struct flakey_plan), FLAKEY_KEEP_NONE, 0, 0,            \
+			FLAKEY_ORDER_PREFIX, FLAKEY_TORN_NONE,                 \
+			FLAKEY_FILL_OLD, 0, 0                                  \
 	}
 
-/* What a crash did. */
+/* What a crash did, or would have done. */
 struct flakey_report {
 	size_t size;	       /* of this structure, by FLAKEY_REPORT_INIT */
 	uint64_t incarnation;  /* of the new image; 1 before the first crash */
@@ -137,11 +167,14 @@ struct flakey_report {
 	uint64_t kept_bytes;
 	uint64_t elapsed_us; /* microseconds that it took */
 	uint64_t digest; /* of the tree that survived, if asked for; else 0 */
+	uint64_t seed;	 /* of the chance in it, if there was any */
+	uint64_t killed; /* processes */
+	uint64_t frozen_us; /* for which the mount served nobody */
 };
 
 #define FLAKEY_REPORT_INIT                                                     \
 	{                                                                      \
-		sizeof(struct flakey_report), 0, 0, 0, 0, 0, 0, 0, 0           \
+		sizeof(struct flakey_report), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
 	}
 
 struct flakey_info {
@@ -262,6 +295,14 @@ flakey_random_write_corrupt(struct flakey *flakey, uint32_t probability,
 FLAKEY_API int flakey_crash(struct flakey *flakey,
 			    const struct flakey_plan *plan,
 			    struct flakey_report *ret_report);
+
+/* Writes what such a crash would leave at this moment into directory, which is
+ * new or empty, and not inside the mount or its store. Programs go on meanwhile.
+ * Returns when the image is complete; elapsed_us of the report says how long that
+ * took. plan (whose kill must be 0) and ret_report as above. */
+FLAKEY_API int flakey_snapshot(struct flakey *flakey, const char *directory,
+			       const struct flakey_plan *plan,
+			       struct flakey_report *ret_report);
 
 /* Commits everything, as sync(2) does on a disk (sync(2) itself never reaches
  * this one). Errors are those of the store: -ENOSPC, -EIO, ... */

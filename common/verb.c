@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/errmsg.h"
+#include "common/escape.h"
 #include "common/nearest.h"
 #include "common/text.h"
 
@@ -22,8 +23,8 @@ static const struct {
 	{"allow-writes", "", "commits arrive", VERB_MODE},
 	{"corrupt-bio-byte", "NTH r|w VALUE [FLAGS] [for=TIME] [cycle=UP,DOWN]",
 	 "one byte of each transfer is another", VERB_MODE},
-	{"crash", "[keep=none|all] [digest=yes]", "power fails and comes back",
-	 VERB_CRASH},
+	{"crash", "[keep=none|all|P%] [seed=N] ...",
+	 "power fails and comes back", VERB_CRASH},
 	{"drop-writes", "[for=TIME] [cycle=UP,DOWN]",
 	 "commits succeed and nothing arrives", VERB_MODE},
 	{"error-reads", "[for=TIME] [cycle=UP,DOWN]",
@@ -39,6 +40,8 @@ static const struct {
 	 "one byte of some transfers is read wrongly", VERB_MODE},
 	{"random-write-corrupt", "P [seed=N] [for=TIME] [cycle=UP,DOWN]",
 	 "one byte of some transfers is stored wrongly", VERB_MODE},
+	{"snapshot", "DIR [keep=none|all|P%] ...",
+	 "write what a crash would leave", VERB_SNAPSHOT},
 	{"status", "", "say how things are", VERB_STATUS},
 	{"sync", "", "commit everything", VERB_SYNC},
 	{"unsynced", "", "say what a crash now would lose", VERB_UNSYNCED},
@@ -109,43 +112,30 @@ static char *next_word(char **cursor)
 	return word;
 }
 
-static int parse_plan(char *arguments, struct plan *plan,
-		      struct errmsg *reterr_why)
+/* at: where the arguments begin in the line. */
+static int parse_snapshot(char *arguments, size_t at, struct verb *verb,
+			  struct errmsg *reterr_why)
 {
-	const char *keys[VERB_KEYS_MAX];
-	size_t count = 0;
-	char *word;
+	char *rest = arguments;
+	char *word = next_word(&rest);
 
-	while ((word = next_word(&arguments))) {
-		char *value = strchr(word, '=');
-		int r;
-
-		if (!value || value == word) {
-			errmsg_set(reterr_why,
-				   "'%s' is no KEY=VALUE: a crash takes "
-				   "keep=none or keep=all",
-				   word);
-			return -EINVAL;
-		}
-		*value++ = '\0';
-		r = plan_parse_key(word, value, plan, reterr_why);
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < count; i++) {
-			if (strcmp(keys[i], word) == 0) {
-				errmsg_set(reterr_why, "%s= is given twice",
-					   word);
-				return -EINVAL;
-			}
-		}
-		if (count == VERB_KEYS_MAX) {
-			errmsg_set(reterr_why, "more than %d keys",
-				   VERB_KEYS_MAX);
-			return -EINVAL;
-		}
-		keys[count++] = word;
+	if (!word || *word != '/') {
+		errmsg_set(reterr_why,
+			   "at byte %zu: a snapshot needs the directory that "
+			   "it is written to, from '/' on",
+			   at + strspn(arguments, BLANKS));
+		return -EINVAL;
 	}
-	return 0;
+	int r = plan_parse(rest, at + (size_t)(rest - arguments), &verb->plan,
+			   reterr_why);
+	if (r == 0 && verb->plan.kill) {
+		errmsg_set(reterr_why, "a snapshot kills nobody: leave out "
+				       "kill=yes");
+		r = -EINVAL;
+	}
+	escape_decode(word);
+	verb->directory = word;
+	return r;
 }
 
 static int parse_nothing(const char *name, char *arguments,
@@ -202,9 +192,11 @@ static int parse_mode(const char *name, char *arguments, struct verb *verb,
 	return mode_parse(line, &verb->mode, reterr_why);
 }
 
-static int parse_arguments(const char *name, char *arguments, struct verb *verb,
-			   struct errmsg *reterr_why)
+/* name is the line's first word; line: where it begins. */
+static int parse_arguments(const char *line, const char *name, char *arguments,
+			   struct verb *verb, struct errmsg *reterr_why)
 {
+	size_t at = (size_t)(arguments - line);
 	int r;
 
 	if (verb->kind == VERB_MARK)
@@ -214,9 +206,11 @@ static int parse_arguments(const char *name, char *arguments, struct verb *verb,
 		return r;
 	switch (verb->kind) {
 	case VERB_CRASH:
-		return parse_plan(arguments, &verb->plan, reterr_why);
+		return plan_parse(arguments, at, &verb->plan, reterr_why);
 	case VERB_MODE:
 		return parse_mode(name, arguments, verb, reterr_why);
+	case VERB_SNAPSHOT:
+		return parse_snapshot(arguments, at, verb, reterr_why);
 	default:
 		return parse_nothing(name, arguments, reterr_why);
 	}
@@ -239,7 +233,7 @@ int verb_parse(char *line, struct verb *ret_verb, struct errmsg *reterr_why)
 		if (strcmp(name, verbs[i].name) != 0)
 			continue;
 		verb.kind = verbs[i].kind;
-		r = parse_arguments(name, arguments, &verb, reterr_why);
+		r = parse_arguments(line, name, arguments, &verb, reterr_why);
 		if (r == 0)
 			*ret_verb = verb;
 		return r;

@@ -19,6 +19,7 @@ enum verb_kind {
 	VERB_HELP,
 	VERB_MARK,
 	VERB_MODE,
+	VERB_SNAPSHOT,
 	VERB_STATUS,
 	VERB_SYNC,
 	VERB_UNSYNCED,
@@ -30,9 +31,10 @@ enum verb_kind {
 struct verb {
 	enum verb_kind kind;
 	enum fields_format format;
-	struct plan plan;   /* of VERB_CRASH */
-	struct mode mode;   /* of VERB_MODE */
-	const char *remark; /* of VERB_MARK: points into the line */
+	struct plan plan;      /* of VERB_CRASH and VERB_SNAPSHOT */
+	struct mode mode;      /* of VERB_MODE */
+	const char *remark;    /* of VERB_MARK: points into the line */
+	const char *directory; /* of VERB_SNAPSHOT: likewise; begins with '/' */
 };
 
 /* Parses a line, whose memory it changes and keeps pointing into. Returns 0,

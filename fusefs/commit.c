@@ -364,6 +364,8 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		pages = everything;
 	if (profile_is_partial(volume->profile))
 		r = sync_part(&commit, inode, datasync, &pages);
+	if (r == 0 && profile_logs(volume->profile))
+		volume->logged_seq = commit.target;
 	if (profile_is_partial(volume->profile) && r != PARTIAL_TAKES_ALL)
 		return end(&commit, r);
 	r = 0;

@@ -24,7 +24,9 @@
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
 #include "fusefs/logtree.h"
+#include "fusefs/profile.h"
 #include "fusefs/risk.h"
+#include "fusefs/salvage.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -346,10 +348,11 @@ static int lose_past(struct volume *volume, struct crash_stales *ret_stales)
 	return r;
 }
 
-/* The first of what is lost, in words; the summary counts the rest. */
+/* The first of what is lost or kept, in words; the summary counts the rest. */
 struct notes {
 	struct answer_losses losses;
 	unsigned int count;
+	struct text text;
 };
 
 static int take_note(void *user, const struct backend_loss *loss)
@@ -357,68 +360,129 @@ static int take_note(void *user, const struct backend_loss *loss)
 	struct notes *notes = user;
 	if (notes->count++ < NOTES_MAX)
 		return answer_losses_add(&notes->losses, loss);
+	if (strcmp(loss->kind, "data") == 0)
+		notes->losses.data_bytes += (uint64_t)loss->length_bytes;
 	notes->losses.count++;
 	notes->losses.unlisted++;
 	return 0;
 }
 
-/* NULL without memory: the numbers of the report still stand. */
-static char *describe_losses(struct volume *volume)
+static void begin_notes(struct notes *notes, bool kept)
 {
-	struct text text;
-	text_init(&text);
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	struct notes notes = {.count = 0};
-	answer_losses_begin(&notes.losses, &text, FIELDS_TEXT,
+	notes->count = 0;
+	text_init(&notes->text);
+	answer_losses_begin(&notes->losses, &notes->text, FIELDS_TEXT,
 			    inode_nanoseconds(now));
-	(void)risk_each(volume, take_note, &notes); /* never stops early */
-	answer_losses_end(&notes.losses);
-	if (text_result(&text) == 0 && text.data != NULL)
-		return text.data;
-	text_done(&text);
+	notes->losses.kept = kept;
+}
+
+/* NULL without memory: the numbers of the report still stand. */
+static char *end_notes(struct notes *notes)
+{
+	answer_losses_end(&notes->losses);
+	if (text_result(&notes->text) == 0 && notes->text.data != NULL)
+		return notes->text.data;
+	text_done(&notes->text);
 	return NULL;
+}
+
+static char *describe_losses(struct volume *volume)
+{
+	struct notes notes;
+	begin_notes(&notes, false);
+	(void)risk_each(volume, take_note, &notes); /* never stops early */
+	return end_notes(&notes);
+}
+
+static int keep_share(struct volume *volume, const struct plan *plan,
+		      struct backend_report *report)
+{
+	struct notes notes;
+	begin_notes(&notes, true);
+	const struct salvage salvage = {
+		.volume = volume,
+		.plan = plan,
+		.note = take_note,
+		.user = &notes,
+	};
+	int r = salvage_run(&salvage);
+	report->seed = plan->seed;
+	report->kept_list = end_notes(&notes);
+	return r;
+}
+
+int crash_keep(struct volume *volume, const struct plan *plan,
+	       struct backend_report *ret_report, struct errmsg *reterr_why)
+{
+	struct risk_totals before;
+	struct risk_totals lost;
+	int r = 0;
+	risk_sum(volume, &before);
+	if (plan->keep == PLAN_KEEP_ALL)
+		r = commit_all(volume);
+	else if (plan->keep == PLAN_KEEP_SHARE)
+		r = keep_share(volume, plan, ret_report);
+	if (r < 0) {
+		errmsg_set(reterr_why,
+			   "cannot store what is to be kept: %s; free the"
+			   " cause or crash with keep=none",
+			   strerror(-r));
+		return r;
+	}
+	risk_sum(volume, &lost);
+	ret_report->incarnation = volume->incarnation;
+	ret_report->lost_records = lost.records;
+	ret_report->lost_bytes = lost.dirty_bytes + lost.dropped_bytes;
+	ret_report->lost_files = lost.files;
+	ret_report->kept_records = before.records - lost.records;
+	ret_report->kept_bytes = before.dirty_bytes - lost.dirty_bytes;
+	ret_report->lost_list = describe_losses(volume);
+	return 0;
+}
+
+int crash_check(const struct volume *volume, const struct plan *plan,
+		struct errmsg *reterr_why)
+{
+	const struct profile *profile = volume->profile;
+	if (plan->keep != PLAN_KEEP_SHARE || plan->fill != PLAN_FILL_GARBAGE ||
+	    profile_survival(profile)->garbage)
+		return 0;
+	errmsg_set(reterr_why,
+		   "a file of the profile '%s' never shows garbage: use"
+		   " fill=zero or fill=old, or the profile 'posix'",
+		   profile_name(profile));
+	return -EINVAL;
+}
+
+/* The crash has happened; without a digest it is 0. */
+void crash_digest(struct volume *volume, const struct plan *plan,
+		  struct backend_report *report)
+{
+	if (plan->digest && store_digest(volume->store, &report->digest) < 0)
+		event_add(volume->events, "store-error",
+			  "\"reason\":\"cannot read the store for the"
+			  " digest\"");
 }
 
 int crash_power(struct volume *volume, const struct plan *plan,
 		struct crash_stales *ret_stales,
 		struct backend_report *ret_report, struct errmsg *reterr_why)
 {
-	pthread_rwlock_wrlock(&volume->gate);
-	struct risk_totals before;
-	risk_sum(volume, &before);
-	int r = 0;
-	if (plan->keep == PLAN_KEEP_ALL)
-		r = commit_all(volume);
-	struct risk_totals lost;
-	risk_sum(volume, &lost);
-	char *list = describe_losses(volume);
+	int r = crash_check(volume, plan, reterr_why);
 	if (r < 0)
-		errmsg_set(reterr_why,
-			   "cannot store what is to be kept: %s; free the"
-			   " cause or crash with keep=none",
-			   strerror(-r));
-	else
+		return r;
+	pthread_rwlock_wrlock(&volume->gate);
+	r = crash_keep(volume, plan, ret_report, reterr_why);
+	if (r == 0)
 		r = lose_past(volume, ret_stales);
 	if (r == 0) {
 		/* The power comes back to a disk that works. */
 		const struct mode healthy = {.kind = MODE_ALLOW_WRITES};
 		volume_set_mode(volume, &healthy);
 		ret_report->incarnation = volume->incarnation;
-		ret_report->lost_records = lost.records;
-		ret_report->lost_bytes = lost.dirty_bytes + lost.dropped_bytes;
-		ret_report->lost_files = lost.files;
-		ret_report->kept_records = before.records - lost.records;
-		ret_report->kept_bytes = before.dirty_bytes - lost.dirty_bytes;
-		ret_report->lost_list = list;
-		/* The crash has happened; without a digest it is 0. */
-		if (plan->digest &&
-		    store_digest(volume->store, &ret_report->digest) < 0)
-			event_add(volume->events, "store-error",
-				  "\"reason\":\"cannot read the store for"
-				  " the digest\"");
-	} else {
-		free(list);
+		crash_digest(volume, plan, ret_report);
 	}
 	pthread_rwlock_unlock(&volume->gate);
 	return r;

@@ -30,10 +30,24 @@ struct crash_stales {
 	size_t capacity;
 };
 
+/* Whether the profile can have such a plan. 0 or -EINVAL, in words. */
+int crash_check(const struct volume *volume, const struct plan *plan,
+		struct errmsg *reterr_why);
+
+/* Takes what the plan keeps into the store, and says what is kept and what will
+ * be lost. With the gate closed. 0, or the error of storing. */
+int crash_keep(struct volume *volume, const struct plan *plan,
+	       struct backend_report *ret_report, struct errmsg *reterr_why);
+
+/* Adds the digest of what the store has, if the plan asks. */
+void crash_digest(struct volume *volume, const struct plan *plan,
+		  struct backend_report *report);
+
 /* Closes the gate, lets the past go, opens it again. The caller then makes the
  * kernel forget ret_stales, without any lock, and sets volume->invalidating to
- * false, and trims the scratch file. 0, -ENOMEM (nothing happened), or for keep=all
- * the error of storing. */
+ * false, and trims the scratch file. The plan has its seed. 0, -EINVAL or -ENOMEM
+ * (nothing happened), or the error of storing what is kept. The report's lists are
+ * the caller's in any case. */
 int crash_power(struct volume *volume, const struct plan *plan,
 		struct crash_stales *ret_stales,
 		struct backend_report *ret_report, struct errmsg *reterr_why);

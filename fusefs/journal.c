@@ -133,6 +133,19 @@ uint64_t journal_append(struct journal *journal, struct record *record)
 	return seq;
 }
 
+void journal_group_locked(struct journal *journal, struct inode *inode,
+			  uint64_t seq)
+{
+	pthread_mutex_lock(&journal->lock);
+	list_for_each(node, following, &inode->records) {
+		struct record *record =
+			list_entry(node, struct record, inode_link);
+		if (record->seq > seq)
+			record->group = seq + 1;
+	}
+	pthread_mutex_unlock(&journal->lock);
+}
+
 void journal_range(const struct record *record, int64_t *ret_from,
 		   int64_t *ret_to)
 {

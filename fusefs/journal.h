@@ -105,8 +105,9 @@ struct record {
 	struct dentry *to;	/* pending, or NULL */
 	struct record_place from_place;
 	struct record_place to_place;
-	bool selected; /* by the commit that is on its way (partial.c) */
-	bool moved;    /* half of a rename between directories */
+	uint64_t group; /* of records that are one change; 0: of no other */
+	bool selected;	/* by the commit that is on its way (partial.c) */
+	bool moved;	/* half of a rename between directories */
 	union {
 		struct record_attributes attributes; /* CREATE too */
 		int64_t size_bytes;
@@ -148,6 +149,11 @@ int journal_add_piece(struct record_pieces *pieces, size_t *capacity,
 /* Appends: pins the inodes, pends the names; returns the record's seq. From here
  * on a commit may free the record at any time. */
 uint64_t journal_append(struct journal *journal, struct record *record);
+
+/* The inode's records after seq, of which there may be several, are one change: a
+ * crash keeps all of them or none. With the volume's lock. */
+void journal_group_locked(struct journal *journal, struct inode *inode,
+			  uint64_t seq);
 
 /* From where on, and up to where, a record changes what a file contains; 0 and 0
  * for one that does not. */

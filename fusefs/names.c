@@ -440,6 +440,7 @@ static int link_locked(struct volume *volume, struct inode *inode,
 	dentry_pend_locked(dentry);
 	dentry_set_live_locked(dentry, inode);
 	slimlock_write(&inode->lock);
+	uint64_t before = volume->journal.seq;
 	inode->nlink++;
 	if (!unnamed)
 		r = record_link(volume, inode, dentry);
@@ -451,6 +452,8 @@ static int link_locked(struct volume *volume, struct inode *inode,
 		inode->nlink--;
 	else
 		inode_touch(volume, inode, INODE_CHANGE_STATUS);
+	if (unnamed)
+		journal_group_locked(&volume->journal, inode, before);
 	if (r == 0 && unnamed) {
 		inode->unnamed = false;
 		extents_count(inode->extents, &volume->totals);
@@ -713,10 +716,13 @@ static int rename_locked(struct volume *volume,
 				   &rename->whiteout, &inode, &whiteout);
 	/* Held over a failure in between: a name without meaning would stay. */
 	dentry_pend_locked(to);
+	uint64_t before = volume->journal.seq;
 	if (r == 0)
 		r = move_locked(volume, rename, from, to, ret_pushed);
 	if (r == 0 && whiteout != NULL) {
 		finish_create(volume, from, whiteout);
+		journal_group_locked(&volume->journal, moved, before);
+		journal_group_locked(&volume->journal, inode, before);
 	} else if (whiteout != NULL) {
 		journal_record_discard(volume, whiteout);
 		inode_release_locked(volume, inode);

@@ -21,6 +21,7 @@ struct profile {
 	enum profile_close pushes_on_close;
 	int not_empty_error;
 	int block_bytes;
+	struct profile_survival survival;
 };
 
 /*
@@ -109,6 +110,12 @@ static const struct profile profiles[] = {
 		.pushes_before_zeroing = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
+		.survival = {.ordered = true,
+			     .new_waits = true,
+			     .new_needs_old = true,
+			     .size_alone = true,
+			     .old_unit_bytes = 512,
+			     .new_unit_bytes = 1024},
 	},
 	{
 		.name = "ext4,block=4096",
@@ -121,18 +128,26 @@ static const struct profile profiles[] = {
 		.pushes_before_zeroing = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 4096,
+		.survival = {.ordered = true,
+			     .new_waits = true,
+			     .new_needs_old = true,
+			     .size_alone = true,
+			     .old_unit_bytes = 512,
+			     .new_unit_bytes = 4096},
 	},
 	{
 		.name = "ext4,data=journal",
 		.choose = choose_ext4_journalled,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
+		.survival = {.ordered = true, .one_piece = true},
 	},
 	{
 		.name = "ext4,block=4096,data=journal",
 		.choose = choose_ext4_journalled,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 4096,
+		.survival = {.ordered = true, .one_piece = true},
 	},
 	{
 		.name = "xfs",
@@ -144,6 +159,10 @@ static const struct profile profiles[] = {
 		.exchange_keeps_files = true,
 		.not_empty_error = -EEXIST,
 		.block_bytes = 4096,
+		.survival = {.ordered = true,
+			     .new_waits = true,
+			     .old_unit_bytes = 512,
+			     .new_unit_bytes = 4096},
 	},
 	{
 		.name = "posix",
@@ -151,6 +170,10 @@ static const struct profile profiles[] = {
 		.is_partial = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
+		.survival = {.size_alone = true,
+			     .garbage = true,
+			     .old_unit_bytes = 512,
+			     .new_unit_bytes = 512},
 	},
 	{
 		.name = "btrfs",
@@ -163,6 +186,12 @@ static const struct profile profiles[] = {
 		.pushes_before_zeroing = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 4096,
+		.survival = {.ordered = true,
+			     .old_waits = true,
+			     .new_waits = true,
+			     .data_prefix = true,
+			     .old_unit_bytes = 4096,
+			     .new_unit_bytes = 4096},
 	},
 };
 
@@ -189,6 +218,11 @@ struct profile_choice profile_choose(const struct profile *profile,
 				     const struct profile_sync *sync)
 {
 	return profile->choose(sync);
+}
+
+const struct profile_survival *profile_survival(const struct profile *profile)
+{
+	return &profile->survival;
 }
 
 bool profile_is_partial(const struct profile *profile)

@@ -29,6 +29,31 @@ struct profile_choice {
 	bool all_data;	/* and the unsynced data of every file */
 };
 
+/* What a power failure may keep of that which no sync has paid for. */
+struct profile_survival {
+	/* Changes of names, attributes and sizes have one order for all: they
+	 * survive up to some moment. Or else each by itself (survivors.h). */
+	bool ordered;
+	/* So does data, in the same order, of which is not known where a write
+	 * stands in it: all survives, or nothing. */
+	bool one_piece;
+	/* Overwritten bytes, and bytes in new space, need every change before
+	 * the newest one of their file. */
+	bool old_waits;
+	bool new_waits;
+	/* New space survives only with all overwritten bytes of the file. */
+	bool new_needs_old;
+	/* Of a file's data only the beginning survives. */
+	bool data_prefix;
+	/* New space may be there without its bytes, as zeros, also at the end
+	 * of the file. */
+	bool size_alone;
+	bool garbage; /* ... and as anything */
+	/* No smaller piece is torn off overwritten bytes, and off new ones. */
+	int old_unit_bytes;
+	int new_unit_bytes;
+};
+
 /* NULL: no such profile. The result is static. */
 const struct profile *profile_find(const char *name);
 /* All of them in quotes, separated by ", ": for messages. */
@@ -37,6 +62,8 @@ const char *profile_name(const struct profile *profile);
 
 struct profile_choice profile_choose(const struct profile *profile,
 				     const struct profile_sync *sync);
+
+const struct profile_survival *profile_survival(const struct profile *profile);
 
 /* A commit takes only what its file or directory owns (partial.h), and what is
  * paid for before a name leads to it waits for that name (limbo.h). */

@@ -195,12 +195,15 @@ static int report_inode(struct walk *walk, struct inode *inode)
 	return r;
 }
 
-static int report_records(struct walk *walk, struct list *records, bool dropped)
+static int report_records(struct walk *walk, struct list *records, bool dropped,
+			  bool selected_only)
 {
 	int r = 0;
 	list_for_each(node, following, records) {
-		r = report_record(walk, list_entry(node, struct record, link),
-				  dropped);
+		const struct record *record =
+			list_entry(node, struct record, link);
+		if (record->selected || !selected_only)
+			r = report_record(walk, record, dropped);
 		if (r != 0)
 			break;
 	}
@@ -219,6 +222,22 @@ static int report_dirty(struct walk *walk)
 	return r;
 }
 
+int risk_each_selected_locked(struct volume *volume, backend_loss_fn *each,
+			      void *user)
+{
+	struct walk walk = {.volume = volume, .each = each, .user = user};
+	text_init(&walk.path);
+	text_init(&walk.path2);
+	text_init(&walk.remedy);
+	pthread_mutex_lock(&volume->journal.lock);
+	int r = report_records(&walk, &volume->journal.records, false, true);
+	pthread_mutex_unlock(&volume->journal.lock);
+	text_done(&walk.path);
+	text_done(&walk.path2);
+	text_done(&walk.remedy);
+	return r;
+}
+
 int risk_each(struct volume *volume, backend_loss_fn *each, void *user)
 {
 	struct walk walk = {.volume = volume, .each = each, .user = user};
@@ -230,9 +249,10 @@ int risk_each(struct volume *volume, backend_loss_fn *each, void *user)
 	pthread_mutex_lock(&volume->commit_lock);
 	pthread_mutex_lock(&volume->lock);
 	pthread_mutex_lock(&volume->journal.lock);
-	int r = report_records(&walk, &volume->journal.records, false);
+	int r = report_records(&walk, &volume->journal.records, false, false);
 	if (r == 0)
-		r = report_records(&walk, &volume->journal.dropped, true);
+		r = report_records(&walk, &volume->journal.dropped, true,
+				   false);
 	pthread_mutex_unlock(&volume->journal.lock);
 	if (r == 0)
 		r = report_dirty(&walk);

@@ -15,6 +15,11 @@ struct volume;
  * 0, which it returns. */
 int risk_each(struct volume *volume, backend_loss_fn *each, void *user);
 
+/* The same for the records that are selected (journal.h), with the volume's lock
+ * and the commit lock held. */
+int risk_each_selected_locked(struct volume *volume, backend_loss_fn *each,
+			      void *user);
+
 struct risk_totals {
 	uint64_t records; /* dropped ones included */
 	uint64_t dropped_records;

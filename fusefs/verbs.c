@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,13 +124,28 @@ static void set_fading(struct fusefs *fusefs, struct crash_stales *stales)
 	pthread_mutex_unlock(&fusefs->late_lock);
 }
 
-static int crash(struct backend *backend, const struct plan *plan,
+/* A plan without a seed gets a short one, which is easy to type again. */
+static struct plan seeded(const struct plan *plan)
+{
+	struct plan with = *plan;
+	uint32_t seed = (uint32_t)now_us();
+	if (!plan->has_seed) {
+		(void)getrandom(&seed, sizeof(seed), 0); /* the time will do */
+		with.seed = seed;
+		with.has_seed = true;
+	}
+	return with;
+}
+
+static int crash(struct backend *backend, const struct plan *unseeded,
 		 struct backend_report *ret_report, struct errmsg *reterr_why)
 {
 	struct fusefs *fusefs = fusefs_of(backend);
 	struct crash_stales stales = {0};
+	const struct plan seed = seeded(unseeded);
+	const struct plan *plan = &seed;
 	uint64_t begin = now_us();
-	if (plan->keep == PLAN_KEEP_ALL)
+	if (plan->keep != PLAN_KEEP_NONE)
 		fetch_written(fusefs);
 	set_fading(fusefs, &stales);
 	int r = crash_power(fusefs->volume, plan, &stales, ret_report,

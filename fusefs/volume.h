@@ -93,6 +93,10 @@ struct volume {
 	 * Constant once requests come. */
 	bool has_lists;
 
+	/* With a profile that logs: the newest change when the log was last made
+	 * durable; commit_lock. */
+	uint64_t logged_seq;
+
 	_Atomic uint64_t incarnation; /* changes only with the gate closed */
 	/* A failed commit of names makes the image read-only until a crash. */
 	_Atomic bool read_only;

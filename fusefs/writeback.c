@@ -157,8 +157,8 @@ static int copy_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
-static int write_pieces(const struct writeback *writeback, struct inode *inode,
-			const struct record_pieces *pieces)
+int writeback_pieces(const struct writeback *writeback, struct inode *inode,
+		     const struct record_pieces *pieces)
 {
 	struct volume *volume = writeback->volume;
 	int fd;
@@ -251,7 +251,7 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 static int store_pieces(const struct writeback *writeback, struct inode *inode,
 			const struct record_pieces *pieces)
 {
-	int r = write_pieces(writeback, inode, pieces);
+	int r = writeback_pieces(writeback, inode, pieces);
 	slimlock_write(&inode->lock);
 	inode->written->flushing--;
 	slimlock_unlock(&inode->lock);

@@ -12,6 +12,7 @@
 #include "common/mode.h"
 
 struct inode;
+struct record_pieces;
 struct volume;
 
 struct writeback {
@@ -35,6 +36,11 @@ struct writeback {
 /* 0, WRITEBACK_WAITS (nothing was done), EIO where writes are to fail, or the
  * store's real error: then the data is still dirty. */
 int writeback_inode(const struct writeback *writeback, struct inode *inode);
+
+/* Takes pieces of the inode's unsynced data into the store, whatever else it has.
+ * Nobody may change the file meanwhile. 0 or an error of the store. */
+int writeback_pieces(const struct writeback *writeback, struct inode *inode,
+		     const struct record_pieces *pieces);
 
 /* Whether such records are there. In limbo data does not wait for a name. */
 bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo);

@@ -93,6 +93,7 @@ extern const struct cmd cmd_mount;
 extern const struct cmd cmd_mode_random_read;
 extern const struct cmd cmd_mode_random_write;
 extern const struct cmd cmd_run;
+extern const struct cmd cmd_snapshot;
 extern const struct cmd cmd_status;
 extern const struct cmd cmd_sync;
 extern const struct cmd cmd_umount;

@@ -2,13 +2,13 @@
 #include "common/errmsg.h"
 #include "common/text.h"
 #include "tools/cmd.h"
+#include "tools/plan_options.h"
 #include "tools/request.h"
 
 static const struct cmd_option options[] = {
 	CMD_OPTION_CONTROL,
-	{"keep", 0, "none|all",
-	 "what survives of the rest: none (the default) or all"},
-	{"digest", 0, NULL, "add a number that equal trees have in common"},
+	PLAN_OPTIONS,
+	{"kill", 0, NULL, "SIGKILL first to whoever has the mount open"},
 	{0},
 };
 
@@ -20,9 +20,9 @@ static int run(const struct cmd_args *args)
 
 	text_init(&line);
 	text_printf(&line, "crash");
-	if (cmd_has(args, "digest"))
-		text_printf(&line, " digest=yes");
-	if (request_append(&line, "keep", cmd_value(args, "keep"), &why) < 0)
+	if (cmd_has(args, "kill"))
+		text_printf(&line, " kill=yes");
+	if (plan_options_append(args, &line, &why) < 0)
 		status = cmd_usage(args->cmd, "%s", why.text);
 	else
 		status = request_send(args, &line);
@@ -38,7 +38,11 @@ const struct cmd cmd_crash = {
 		"Throws away what no sync has paid for, as a power failure\n"
 		"does, and says what was lost. The mount stays; files that were\n"
 		"open answer EIO until opened anew. Returns when everybody sees\n"
-		"the new image.\n",
+		"the new image.\n"
+		"\n"
+		"With --keep=P% about that share of it survives, chosen by\n"
+		"chance and always so that the mount's profile allows it. The\n"
+		"same seed on the same journal gives the same image.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

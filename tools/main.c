@@ -30,6 +30,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_mode_random_read,
 	&cmd_mode_random_write,
 	&cmd_run,
+	&cmd_snapshot,
 	&cmd_status,
 	&cmd_sync,
 	&cmd_umount,

@@ -183,7 +183,7 @@ static int crash(struct sandbox *sandbox, enum plan_keep keep)
 	int r = crash_power(sandbox->volume, &plan, &stales, &report, &why);
 	sandbox->volume->invalidating = false;
 	crash_stales_done(&stales);
-	free(report.lost_list);
+	backend_report_done(&report);
 	return r;
 }
 
