@@ -324,6 +324,8 @@ static int switch_mode(struct flakey *flakey, struct mode mode,
 	mode.up_ms = known.up_ms;
 	mode.down_ms = known.down_ms;
 	mode.seed = known.seed;
+	if (mode.seed != 0 && !mode_has_chance(mode.kind))
+		return refuse(flakey, "only the random modes take a seed");
 	mode_format(&mode, line, sizeof(line));
 	return command(flakey, line, NULL);
 }

@@ -41,7 +41,7 @@ const char *mode_name(enum mode_kind kind)
 	return (size_t)kind < MODE_COUNT ? modes[kind].name : NULL;
 }
 
-static bool is_random(enum mode_kind kind)
+bool mode_has_chance(enum mode_kind kind)
 {
 	return kind == MODE_RANDOM_READ_CORRUPT ||
 	       kind == MODE_RANDOM_WRITE_CORRUPT;
@@ -182,7 +182,7 @@ static bool parse_whole(const char *text, uint64_t max, uint64_t *ret_value)
 static int parse_seed(const char *text, struct mode *mode,
 		      struct errmsg *reterr_why)
 {
-	if (!is_random(mode->kind)) {
+	if (!mode_has_chance(mode->kind)) {
 		errmsg_set(reterr_why,
 			   "'%s' leaves nothing to chance: leave out seed=",
 			   mode_name(mode->kind));
@@ -418,7 +418,7 @@ static void format_words(const struct mode *mode, char buffer[static 64])
 		(void)snprintf(buffer, 64, " %" PRIu32 " %s %u%s",
 			       mode->nth_byte, mode->on_write ? "w" : "r",
 			       mode->value, extra);
-	} else if (is_random(mode->kind)) {
+	} else if (mode_has_chance(mode->kind)) {
 		if (mode->seed)
 			(void)snprintf(extra, sizeof(extra), " seed=%" PRIu64,
 				       mode->seed);
@@ -455,7 +455,7 @@ void mode_choose_seed(struct mode *mode)
 	struct timespec now;
 	uint32_t number = 0;
 
-	if (!is_random(mode->kind) || mode->seed != 0)
+	if (!mode_has_chance(mode->kind) || mode->seed != 0)
 		return;
 	/* Short enough to be typed again. */
 	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0) {

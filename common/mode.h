@@ -76,6 +76,9 @@ int mode_parse_duration(const char *text, int64_t *ret_ms,
 /* Writes the line that mode_parse() reads back as the same mode. */
 void mode_format(const struct mode *mode, char *buffer, size_t size_bytes);
 
+/* Whether it takes a seed. */
+bool mode_has_chance(enum mode_kind kind);
+
 /* Gives a random mode without a seed one. */
 void mode_choose_seed(struct mode *mode);
 

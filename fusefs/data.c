@@ -155,8 +155,8 @@ ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
 	struct disk_io io;
 	disk_begin(&io, volume, &volume->disk, inode, DISK_READ);
 	ssize_t n = read_some(&io, buffer, size, offset);
-	(void)disk_end(&io); /* only writes can fail there */
-	return n;
+	int r = disk_end(&io);
+	return n < 0 || r == 0 ? n : r;
 }
 
 /* A part of a write. Each of these takes all of it or changes nothing. */

@@ -3,17 +3,17 @@
  * The disk: the one boundary between the volume and its store that the bytes of
  * files pass. Here they fail or become others, as the mode says.
  *
- * A transfer is a run of bytes of one file without a gap, on its way from the
- * store for one request, or to it by one commit; at most DISK_TRANSFER_MAX, then
- * the next one begins. Holes are no bytes of the store. Bytes are counted as a
- * disk has them, which moves whole pages: from the beginning of the page in which
- * the transfer begins, to the end of that in which it ends.
+ * A transfer is a run of pages of one file, each next to the other, that come
+ * from the store for one request, or go to it in one commit; at most
+ * DISK_TRANSFER_MAX, then the next one begins. Its bytes are counted from the
+ * beginning of its first page. A page of which a part is unsynced, or a hole, is
+ * one of them for the sake of the other part; that part itself is not read.
  *
  * What has to do with it is bracketed:
  *
- *	disk_begin(&io, volume, inode, DISK_READ);	no lock is held
- *	disk_read(&io, fd, ...);			any number, in order
- *	disk_end(&io);
+ *	disk_begin(&io, ...);		no lock is held
+ *	disk_read(&io, fd, ...);	any number, in the order of the file
+ *	r = disk_end(&io);		no lock is held; the buffers still are
  *
  * While no mode has to do with transfers, this costs one load.
  */
@@ -50,13 +50,24 @@ struct disk {
 	uint32_t epoch;
 };
 
+/* Bytes that came from the store, and where they are. */
+struct disk_piece {
+	int64_t from;
+	int64_t to;
+	uint8_t *data;
+};
+
 struct disk_io {
 	struct volume *volume;
 	struct inode *inode;
 	enum disk_direction direction;
 	bool armed;
 	char *path; /* as a JSON string; NULL: it is not known */
-	/* The transfer to the store that is on its way; from == to: none. */
+	/* Of reads: all that were done. */
+	struct disk_piece *pieces;
+	size_t count;
+	size_t capacity;
+	/* Of writes: the transfer on its way; from == to: none. */
 	int fd;
 	int64_t from;
 	int64_t to;
@@ -76,14 +87,15 @@ static inline void disk_begin(struct disk_io *io, struct volume *volume,
 	    direction)
 		disk_arm(io);
 }
-/* As store_read(), and -EIO. */
+/* As store_read(). */
 ssize_t disk_read(struct disk_io *io, int fd, void *data, size_t size_bytes,
 		  int64_t offset_bytes);
 /* As store_write(). */
 int disk_write(struct disk_io *io, int fd, const void *data, size_t size_bytes,
 	       int64_t offset_bytes);
-/* What is written is only complete with this; 0, or an error of the store. The
- * descriptor of the writes is still open. */
+/* Only now what was read or written is what it is to be, and 0; or -EIO, or an
+ * error of the store. The descriptor of writes is still open. In any case needed
+ * after disk_begin(). */
 int disk_end(struct disk_io *io);
 
 /* The directory is read to look for a name, or to list it: -EIO if it would have

@@ -297,6 +297,94 @@ static void failed_writes_are_seen(struct flakey *disk)
 	is(flakey_crash(disk, NULL, NULL), 0, "crash");
 }
 
+/* What the file has at that offset, in the mount after its cache was dropped, and
+ * in the store. */
+static int byte_at(struct flakey *disk, const char *name, off_t offset,
+		   const char *where)
+{
+	char path[64];
+	char byte;
+	int fd;
+	ssize_t n;
+
+	if (flakey_evict(disk) < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/%s", where, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = pread(fd, &byte, 1, offset);
+	if (n < 0)
+		n = -errno;
+	(void)close(fd); /* only read from */
+	return n == 1 ? byte : (int)n;
+}
+
+static void bytes_meet_the_disk(struct flakey *disk)
+{
+	struct flakey_mode_options options = FLAKEY_MODE_OPTIONS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
+
+	write_file("mnt/bytes", "abcdef", true);
+	is(flakey_error_reads(disk, NULL), 0, "error-reads");
+	is(byte_at(disk, "bytes", 0, "mnt"), -EIO, "a read fails");
+	is(byte_at(disk, "bytes", 0, "store"), 'a', "the store can be read");
+	is(flakey_corrupt_bio_byte(disk, 3, FLAKEY_READS, 'X', 0, NULL), 0,
+	   "corrupt-bio-byte r");
+	is(byte_at(disk, "bytes", 2, "mnt"), 'X', "another byte is read");
+	is(byte_at(disk, "bytes", 2, "store"), 'c', "the store has it right");
+	is(flakey_corrupt_bio_byte(disk, 2, FLAKEY_WRITES, 'Y', 0, NULL), 0,
+	   "corrupt-bio-byte w");
+	write_file("mnt/others", "abcdef", true);
+	is(byte_at(disk, "others", 1, "store"), 'Y', "another byte is stored");
+	is(byte_at(disk, "others", 1, "mnt"), 'Y', "and read");
+	options.seed = 42;
+	is(flakey_random_read_corrupt(disk, 0, &options), 0,
+	   "random-read-corrupt");
+	is(byte_at(disk, "bytes", 2, "mnt"), 'c', "no chance, no harm");
+	is(flakey_random_write_corrupt(disk, FLAKEY_PROBABILITY_ALWAYS,
+				       &options),
+	   0, "random-write-corrupt");
+	(void)flakey_status(disk, &status);
+	ok(strcmp(status.mode, "random-write-corrupt 1000000000 seed=42") == 0,
+	   "the seed is in the status");
+	ok(strcmp(status.mode_now, "random-write-corrupt") == 0,
+	   "and the whole name");
+	write_file("mnt/one", "a", true);
+	ok(byte_at(disk, "one", 0, "store") != 'a', "the only byte is harmed");
+	(void)flakey_status(disk, &status);
+	same(status.corruptions, 3, "corruptions are counted");
+	ok(status.read_errors > 0, "and failed reads");
+	is(flakey_allow_writes(disk), 0, "allow-writes");
+}
+
+static void modes_of_nonsense_are_refused(struct flakey *disk)
+{
+	struct flakey_mode_options options = FLAKEY_MODE_OPTIONS_INIT;
+	struct flakey_info status = FLAKEY_INFO_INIT;
+
+	is(flakey_corrupt_bio_byte(disk, 0, FLAKEY_READS, 0, 0, NULL), -EINVAL,
+	   "there is no byte 0");
+	says(flakey_error(disk), "counted from 1", "as the sentence says");
+	is(flakey_corrupt_bio_byte(disk, 1, (enum flakey_direction)7, 0, 0,
+				   NULL),
+	   -EINVAL, "nor another direction");
+	says(flakey_error(disk), "FLAKEY_WRITES", "as the sentence says");
+	is(flakey_corrupt_bio_byte(disk, 1, FLAKEY_READS, 0, 32, NULL), -EINVAL,
+	   "nor flags");
+	says(flakey_error(disk), "use 0", "as the sentence says");
+	is(flakey_random_read_corrupt(disk, 1000000001, NULL), -EINVAL,
+	   "nor more than certainty");
+	says(flakey_error(disk), "1000000000", "as the sentence says");
+	options.for_ms = 150;
+	is(flakey_error_reads(disk, &options), -EINVAL, "nor finer times");
+	options.for_ms = 0;
+	options.seed = 1;
+	is(flakey_error_reads(disk, &options), -EINVAL,
+	   "what has no chance takes no seed");
+	says(flakey_error(disk), "seed", "as the sentence says");
+	(void)flakey_status(disk, &status);
+	ok(strcmp(status.mode, "allow-writes") == 0, "and nothing changed");
+}
+
 static void modes_last_as_long_as_told(struct flakey *disk)
 {
 	struct flakey_mode_options options = FLAKEY_MODE_OPTIONS_INIT;
@@ -442,6 +530,8 @@ int main(int argc, char **argv)
 	a_crash_can_keep_all(disk);
 	dropped_writes_are_lost(disk);
 	failed_writes_are_seen(disk);
+	bytes_meet_the_disk(disk);
+	modes_of_nonsense_are_refused(disk);
 	modes_last_as_long_as_told(disk);
 	other_verbs_work(disk);
 	threads_share_a_handle(disk);

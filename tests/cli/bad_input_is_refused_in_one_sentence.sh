@@ -79,6 +79,20 @@ refused 2 "a mode is missing" "$f" mode mnt ""
 refused 2 "unknown mode 'for=2s'" "$f" mode --for 2s mnt
 refused 2 "multiple of 100 ms" "$f" drop-writes --for 0.05s mnt
 refused 2 "UP,DOWN" "$f" drop-writes --cycle 1s mnt
+refused 2 "did you mean 'error-reads'" "$f" error-read mnt
+refused 2 "needs MOUNT NTH r|w VALUE" "$f" corrupt-bio-byte mnt 1 r
+refused 2 "counted from 1" "$f" corrupt-bio-byte mnt 0 r 1
+refused 2 "is no direction" "$f" corrupt-bio-byte mnt 1 rw 1
+refused 2 "is no value of a byte" "$f" corrupt-bio-byte mnt 1 r 256
+refused 2 "use the sum of REQ_ bits" "$f" corrupt-bio-byte mnt 1 r 1 meta
+refused 1 "flags 32 tell bios" "$f" corrupt-bio-byte mnt 1 w 1 32
+refused 2 "one operand too many" "$f" corrupt-bio-byte mnt 1 w 1 0 0
+refused 2 "unknown option '--seed'" "$f" error-reads --seed 1 mnt
+refused 2 "'5%' is not a chance" "$f" random-read-corrupt mnt 5%
+refused 2 "is not a chance of 0 to 1000000000" \
+	"$f" random-write-corrupt mnt 1000000001
+refused 2 "seed '0'" "$f" random-write-corrupt --seed 0 mnt 1
+refused 2 "leave out seed=" "$f" mode --seed 1 mnt drop-writes
 refused 2 "unknown option '--for'" "$f" allow-writes --for 1s mnt
 refused 1 "no control directory 'wrong'" "$f" sync --control wrong mnt
 refused 1 "is no mountpoint" "$f" umount mnt/unsynced

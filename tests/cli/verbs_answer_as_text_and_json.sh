@@ -40,6 +40,17 @@ is "the control file agrees" "error-writes cycle=1s,0.5s" \
 	"$(cat mnt/.flakey/mode)"
 gives 0 "mode drop-writes" "$f" mode mnt drop-writes
 gives 0 "mode drop-writes for=2s" "$f" mode mnt "drop-writes for=2s"
+gives 0 "mode error-reads for=2s" "$f" error-reads --for 2s mnt
+gives 0 "mode corrupt-bio-byte 32 w 255" "$f" corrupt-bio-byte mnt 0x20 w 0xff
+gives 0 "corrupt-bio-byte 32 w 255" "$f" mode mnt
+gives 0 "mode corrupt-bio-byte 1 r 0 cycle=1s,1s" \
+	"$f" mode --cycle 1s,1s mnt corrupt-bio-byte 1 r 0 0
+gives 0 '"mode":"random-read-corrupt 5 seed=7"' \
+	"$f" random-read-corrupt --json --seed 7 mnt 5
+gives 0 "mode random-write-corrupt 0 seed=7" \
+	"$f" mode --seed 7 mnt random-write-corrupt 0
+gives 0 '"corruptions":0' "$f" status --json mnt
+gives 0 '"read_errors":0' "$f" status --json mnt
 gives 0 "mode allow-writes" "$f" allow-writes mnt
 echo y >mnt/lost
 gives 0 "crashed: incarnation" "$f" crash mnt
