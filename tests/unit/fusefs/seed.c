@@ -31,7 +31,7 @@ void seed_start(struct seed *seed)
 unsigned long seed_steps(unsigned long usual)
 {
 	unsigned long share =
-		(unsigned long)from_environment("FLAKEY_TEST_SHARE", 100);
+		(unsigned long)from_environment("FLAKEY_TEST_SHARE", 25);
 
 	return (unsigned long)from_environment("FLAKEY_TEST_STEPS",
 					       usual * share / 100);

@@ -3,7 +3,7 @@
  * Chance for a model test: one number, printed, from which all follows. The
  * environment can give it again as FLAKEY_TEST_SEED; FLAKEY_TEST_STEPS makes a
  * run shorter or longer than the test says, FLAKEY_TEST_SHARE takes so many
- * percent of what it says.
+ * percent of what it says, and without either a quarter is taken.
  */
 #ifndef FLAKEY_TESTS_UNIT_FUSEFS_SEED_H
 #define FLAKEY_TESTS_UNIT_FUSEFS_SEED_H
