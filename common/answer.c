@@ -165,6 +165,12 @@ static const char *plural(uint64_t count)
 static void report_text(struct text *text, const struct plan *plan,
 			const struct backend_report *report)
 {
+	if (report->uncounted) {
+		text_printf(text, "what no sync has paid for, %.1f ms\n",
+			    (double)report->elapsed_us / 1e3);
+		list_lines(text, report->killed_list, "killed ");
+		return;
+	}
 	text_printf(text,
 		    "%" PRIu64 " record%s, %" PRIu64 " bytes in %" PRIu64
 		    " file%s",
@@ -192,6 +198,16 @@ static void report_text(struct text *text, const struct plan *plan,
 	}
 }
 
+static void report_counters(struct fields *record,
+			    const struct backend_report *report)
+{
+	fields_unsigned(record, "lost_records", report->lost_records);
+	fields_unsigned(record, "lost_bytes", report->lost_bytes);
+	fields_unsigned(record, "lost_files", report->lost_files);
+	fields_unsigned(record, "kept_records", report->kept_records);
+	fields_unsigned(record, "kept_bytes", report->kept_bytes);
+}
+
 static void report_record(struct fields *record, const struct plan *plan,
 			  const struct backend_report *report)
 {
@@ -211,11 +227,8 @@ static void report_record(struct fields *record, const struct plan *plan,
 	fields_string(record, "plan", plan_text);
 	if (plan->keep == PLAN_KEEP_SHARE)
 		fields_unsigned(record, "seed", report->seed);
-	fields_unsigned(record, "lost_records", report->lost_records);
-	fields_unsigned(record, "lost_bytes", report->lost_bytes);
-	fields_unsigned(record, "lost_files", report->lost_files);
-	fields_unsigned(record, "kept_records", report->kept_records);
-	fields_unsigned(record, "kept_bytes", report->kept_bytes);
+	if (!report->uncounted)
+		report_counters(record, report);
 	fields_unsigned(record, "elapsed_us", report->elapsed_us);
 	fields_unsigned(record, "frozen_us", report->frozen_us);
 	if (plan->kill) {
@@ -267,6 +280,26 @@ void answer_snapshot(struct text *text, enum fields_format format,
 	fields_end(&record);
 }
 
+static void status_counters(struct fields *record,
+			    const struct backend_status *status)
+{
+	fields_unsigned(record, "journal_records", status->journal_records);
+	fields_unsigned(record, "dirty_bytes", status->dirty_bytes);
+	fields_unsigned(record, "dirty_files", status->dirty_files);
+	fields_unsigned(record, "dropped_bytes", status->dropped_bytes);
+	fields_unsigned(record, "dropped_records", status->dropped_records);
+	fields_unsigned(record, "lost_commits", status->lost_commits);
+	fields_unsigned(record, "read_errors", status->read_errors);
+	fields_unsigned(record, "corruptions", status->corruptions);
+	fields_unsigned(record, "commits", status->commits);
+	fields_unsigned(record, "requests", status->requests);
+	fields_unsigned(record, "open_files", status->open_files);
+	fields_unsigned(record, "inodes", status->inodes);
+	fields_unsigned(record, "scratch_bytes", status->scratch_bytes);
+	fields_unsigned(record, "scratch_limit_bytes",
+			status->scratch_limit_bytes);
+}
+
 void answer_status(struct text *text, enum fields_format format,
 		   const struct backend_status *status, const struct mode *mode,
 		   int64_t elapsed_ms)
@@ -280,6 +313,8 @@ void answer_status(struct text *text, enum fields_format format,
 	fields_string(&record, "profile", status->profile);
 	fields_string(&record, "source", status->source);
 	fields_string(&record, "mountpoint", status->mountpoint);
+	if (status->device)
+		fields_string(&record, "device", status->device);
 	fields_string(&record, "state", status->state);
 	fields_string(&record, "mode", mode_text);
 	fields_string(&record, "mode_now",
@@ -287,21 +322,8 @@ void answer_status(struct text *text, enum fields_format format,
 	fields_signed(&record, "mode_since_ms", elapsed_ms);
 	fields_signed(&record, "pid", status->pid);
 	fields_unsigned(&record, "incarnation", status->incarnation);
-	fields_unsigned(&record, "journal_records", status->journal_records);
-	fields_unsigned(&record, "dirty_bytes", status->dirty_bytes);
-	fields_unsigned(&record, "dirty_files", status->dirty_files);
-	fields_unsigned(&record, "dropped_bytes", status->dropped_bytes);
-	fields_unsigned(&record, "dropped_records", status->dropped_records);
-	fields_unsigned(&record, "lost_commits", status->lost_commits);
-	fields_unsigned(&record, "read_errors", status->read_errors);
-	fields_unsigned(&record, "corruptions", status->corruptions);
-	fields_unsigned(&record, "commits", status->commits);
-	fields_unsigned(&record, "requests", status->requests);
-	fields_unsigned(&record, "open_files", status->open_files);
-	fields_unsigned(&record, "inodes", status->inodes);
-	fields_unsigned(&record, "scratch_bytes", status->scratch_bytes);
-	fields_unsigned(&record, "scratch_limit_bytes",
-			status->scratch_limit_bytes);
+	if (!status->device)
+		status_counters(&record, status);
 	fields_end(&record);
 }
 

@@ -10,6 +10,7 @@
 #ifndef FLAKEY_COMMON_BACKEND_H
 #define FLAKEY_COMMON_BACKEND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct backend; /* defined by each backend */
@@ -32,6 +33,8 @@ struct backend_report {
 	uint64_t seed;	    /* of all chance in it, if there was any */
 	uint64_t digest;    /* of the surviving tree, if the plan asks */
 	uint64_t killed;    /* processes */
+	bool uncounted;	    /* what was lost and kept, only the disk knows */
+	bool uncounted;	    /* what was lost and kept, only the disk knows */
 	/* unsynced() just before, one line each as answer_losses_add() writes
 	 * it as text, or NULL; these are owned */
 	char *lost_list;
@@ -48,7 +51,11 @@ struct backend_status {
 	const char *profile; /* "ext4" */
 	const char *source;
 	const char *mountpoint;
-	const char *state; /* "ok", "read-only" */
+	const char *device; /* NULL: none; with one, nothing below "incarnation"
+			     * is known */
+	const char *device; /* NULL: none; with one, nothing below "incarnation"
+			     * is known */
+	const char *state;  /* "ok", "read-only" */
 	int pid;
 	uint64_t incarnation;
 	uint64_t journal_records;

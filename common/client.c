@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -39,8 +40,52 @@ static int explain_path(int r, const char *path, struct errmsg *reterr_why)
 	return r;
 }
 
-static int find_mount(const char *path, struct mountinfo *ret_mount,
-		      struct errmsg *reterr_why)
+/* A dm mount is the kernel's own file system with our control files in it. */
+static int find_control(const char *control, struct mountinfo *mount)
+{
+	cleanup_free char *path = NULL;
+	struct mountinfo inner;
+	struct statfs fs;
+	int r;
+
+	if (asprintf(&path, "%s/%s", mount->mountpoint, control) < 0) {
+		path = NULL; /* undefined after a failure */
+		return -ENOMEM;
+	}
+	r = mountinfo_find(path, &inner);
+	if (r < 0)
+		return r;
+	if (strcmp(inner.type, MOUNTINFO_TYPE_DM) != 0 ||
+	    strcmp(inner.mountpoint, path) != 0) {
+		mountinfo_done(&inner);
+		return -ENOTTY;
+	}
+	/* Its place is that of the file system around it. */
+	free(inner.mountpoint);
+	inner.mountpoint = steal(mount->mountpoint);
+	mountinfo_done(mount);
+	*mount = inner;
+	return statfs(path, &fs) < 0 ? -errno : 0;
+}
+
+/* Which mount of ours it is; -ENOTTY: none. */
+static int classify(const char *control, struct mountinfo *mount)
+{
+	char *slash;
+
+	if (strcmp(mount->type, MOUNTINFO_TYPE_FUSE) == 0)
+		return 0;
+	if (strcmp(mount->type, MOUNTINFO_TYPE_DM) != 0)
+		return find_control(control, mount);
+	/* The path leads into the control directory. */
+	slash = strrchr(mount->mountpoint, '/');
+	if (slash && slash != mount->mountpoint)
+		*slash = '\0';
+	return 0;
+}
+
+static int find_mount(const char *path, const char *control,
+		      struct mountinfo *ret_mount, struct errmsg *reterr_why)
 {
 	cleanup_free char *resolved = NULL;
 	struct mountinfo mount;
@@ -56,16 +101,17 @@ static int find_mount(const char *path, struct mountinfo *ret_mount,
 			   path, strerrordesc_np(-r));
 		return r;
 	}
-	if (strcmp(mount.type, MOUNTINFO_TYPE_FUSE) != 0) {
+	r = classify(control, &mount);
+	if (r == 0 && dead)
+		r = -ENOTCONN;
+	if (r == -ENOTTY)
 		errmsg_set(
 			reterr_why,
 			"'%.200s' is on no flakey mount; 'flakey mount' makes "
 			"one",
 			path);
-		r = -ENOTTY;
-	} else if (dead) {
-		r = explain_path(-ENOTCONN, mount.mountpoint, reterr_why);
-	}
+	else if (r < 0)
+		(void)explain_path(r, mount.mountpoint, reterr_why);
 	if (r < 0)
 		mountinfo_done(&mount);
 	else
@@ -86,7 +132,7 @@ int client_open(const char *path, const char *control,
 		errmsg_set(reterr_why, "out of memory");
 		return -ENOMEM;
 	}
-	r = find_mount(path, &client->mount, reterr_why);
+	r = find_mount(path, client->control, &client->mount, reterr_why);
 	if (r < 0) {
 		client_close(client);
 		return r;

@@ -401,6 +401,9 @@ static int do_line(struct control_handle *handle, char *line,
 	if (r < 0)
 		return r;
 	r = do_verb(handle->control, &verb, answer, reterr_why);
+	if (r == -ENOTSUP && reterr_why->text[0] == '\0')
+		errmsg_set(reterr_why,
+			   "the mount's backend cannot do or know this");
 	if (r < 0 && reterr_why->text[0] == '\0')
 		errmsg_set(reterr_why, "the backend refused it: %s",
 			   strerrordesc_np(-r) ? strerrordesc_np(-r) : "?");

@@ -9,6 +9,9 @@
 
 /* The file system type of our FUSE mounts. */
 #define MOUNTINFO_TYPE_FUSE "fuse.flakey"
+/* That of the control files in the root of a dm mount, whose own is the file
+ * system's. */
+#define MOUNTINFO_TYPE_DM "fuse.flakey-dm"
 
 /* One mount; the strings are owned. */
 struct mountinfo {

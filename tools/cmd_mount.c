@@ -10,18 +10,25 @@
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/daemon.h"
+#include "tools/mount_dm.h"
 #include "tools/mount_options.h"
 #include "tools/preflight.h"
 #include "tools/unmount.h"
 
 static const struct cmd_option options[] = {
 	{"allow-other", 0, NULL, "let other users in, root too"},
-	{"backend", 0, "fuse", "how to do it; there is only this one yet"},
+	{"backend", 0, "fuse|dm",
+	 "a simulated disk or a real one; or $FLAKEY_BACKEND"},
 	{"cache", 0, "through|back|none",
 	 "the kernel's page cache; through is the default"},
 	{"control", 0, "NAME", "the control directory: .flakey, or none"},
 	{"debug", 'd', NULL, "print every request; with --foreground"},
+	{"dry-run", 0, NULL, "dm: say what would be done"},
 	{"foreground", 'f', NULL, "serve in this process"},
+	{"format", 0, NULL, "dm: lose what SOURCE holds, if it does"},
+	{"fstype", 0, "ext4|xfs|btrfs", "dm: the file system; ext4"},
+	{"mkfs-options", 0, "WORDS", "dm: more words for mkfs"},
+	{"name", 0, "NAME", "dm: the device's, below /dev/mapper"},
 	{"options", 'o', "NAME[=VALUE],...",
 	 "the same options as mount(8) and fstab(5) write them"},
 	{"profile", 0, "PROFILE",
@@ -29,6 +36,7 @@ static const struct cmd_option options[] = {
 	{"scratch", 0, "DIR",
 	 "where unsynced data lies; else $TMPDIR or /var/tmp"},
 	{"scratch-limit", 0, "SIZE", "how much of it: 64M, 2G; else no limit"},
+	{"size", 0, "SIZE", "dm: of a new image: 512M; else 1G"},
 	{"store-sync", 0, NULL, "wait for the store's own disk, too"},
 	{0},
 };
@@ -91,8 +99,10 @@ static int start(const struct cmd_args *args, const struct mount_options *mount,
 	int r;
 
 	if (mount->foreground)
-		return daemon_foreground(&mount->config, reterr_why);
-	r = daemon_background(&mount->config, &pid, reterr_why);
+		return daemon_foreground(&daemon_fusefs, &mount->config,
+					 reterr_why);
+	r = daemon_background(&daemon_fusefs, &mount->config,
+			      mount->config.mountpoint, &pid, reterr_why);
 	if (r == 0 && args->json)
 		print_json(&mount->config, pid);
 	return r;
@@ -107,6 +117,8 @@ static int run(const struct cmd_args *args)
 	int status;
 	int r;
 
+	if (mount_dm_is_asked_for(args))
+		return mount_dm_run(args);
 	status = parse(args, &mount, lists);
 	if (status != CMD_DONE)
 		return status;
@@ -139,7 +151,12 @@ const struct cmd cmd_mount = {
 		"Mounts SOURCE, a directory, on MOUNTPOINT. SOURCE always holds\n"
 		"exactly what a power failure now would leave. Returns when the\n"
 		"mount works; a server in the background goes on until 'flakey\n"
-		"umount MOUNTPOINT'. 'mount -t fuse.flakey' works, too.\n",
+		"umount MOUNTPOINT'. 'mount -t fuse.flakey' works, too.\n"
+		"\n"
+		"With --backend dm, SOURCE is an image file (made if missing), a\n"
+		"block device, a folder for an image, or the word new for one\n"
+		"that ends with the mount; the file system on it is the\n"
+		"kernel's own, and -o takes its mount options.\n",
 	.options = options,
 	.operands_min = 2,
 	.operands_max = 2,

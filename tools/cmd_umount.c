@@ -15,6 +15,7 @@
 static const struct cmd_option options[] = {
 	CMD_OPTION_CONTROL,
 	{"force", 0, NULL, "unmount even if the commit fails"},
+	{"kill", 0, NULL, "kill the programs that use it"},
 	{"lazy", 0, NULL, "also when in use; do not wait for the users' end"},
 	{0},
 };
@@ -30,6 +31,10 @@ static int find(const char *path, char **ret_mountpoint,
 	int r;
 
 	r = mountinfo_resolve(path, &resolved, &dead);
+	if (r == 0 && unmount_is_dm(resolved)) {
+		*ret_mountpoint = steal(resolved);
+		return 0;
+	}
 	if (r == 0)
 		r = mountinfo_find(resolved, &mount);
 	if (r < 0) {
@@ -75,6 +80,7 @@ static int run(const struct cmd_args *args)
 	const struct unmount_options how = {
 		.control = cmd_value(args, "control"),
 		.force = cmd_has(args, "force"),
+		.kill = cmd_has(args, "kill"),
 		.lazy = cmd_has(args, "lazy"),
 	};
 	cleanup_free char *mountpoint = NULL;

@@ -15,7 +15,6 @@
 #include "common/cleanup.h"
 #include "common/errmsg.h"
 #include "common/log.h"
-#include "fusefs/fusefs.h"
 #include "tools/unmount.h"
 
 /* What the child tells its parent, in one write that a pipe keeps whole. */
@@ -24,23 +23,24 @@ struct outcome {
 	struct errmsg why;
 };
 
-static int serve(struct fusefs *fusefs, struct errmsg *reterr_why)
+static int serve_and_free(const struct daemon_server *server, void *served,
+			  struct errmsg *reterr_why)
 {
-	int r = fusefs_serve(fusefs, reterr_why);
+	int r = server->serve(served, reterr_why);
 
-	fusefs_free(fusefs);
+	server->free(served);
 	return r;
 }
 
-int daemon_foreground(const struct fusefs_config *config,
+int daemon_foreground(const struct daemon_server *server, const void *config,
 		      struct errmsg *reterr_why)
 {
-	struct fusefs *fusefs;
-	int r = fusefs_mount(config, &fusefs, reterr_why);
+	void *served;
+	int r = server->mount(config, &served, reterr_why);
 
-	if (r == 0 && (r = fusefs_start(fusefs, reterr_why)) < 0)
-		fusefs_free(fusefs);
-	return r < 0 ? r : serve(fusefs, reterr_why);
+	if (r == 0 && (r = server->start(served, reterr_why)) < 0)
+		server->free(served);
+	return r < 0 ? r : serve_and_free(server, served, reterr_why);
 }
 
 /* Whatever the caller of `flakey mount` had open must not stay open: a lock, a
@@ -84,23 +84,24 @@ static void default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* arguments are right */
 }
 
-static int child(const struct fusefs_config *config, int report_fd)
+static int child(const struct daemon_server *server, const void *config,
+		 int report_fd)
 {
 	struct outcome outcome = {.why = {""}};
-	struct fusefs *fusefs;
 	struct errmsg why;
+	void *served;
 	ssize_t size;
 	int r;
 
 	(void)setsid(); /* a fresh child leads no group: cannot fail */
 	default_signals();
 	close_others(report_fd);
-	outcome.error = fusefs_mount(config, &fusefs, &outcome.why);
+	outcome.error = server->mount(config, &served, &outcome.why);
 	if (outcome.error == 0) {
 		leave_terminal();
-		outcome.error = fusefs_start(fusefs, &outcome.why);
+		outcome.error = server->start(served, &outcome.why);
 		if (outcome.error < 0)
-			fusefs_free(fusefs);
+			server->free(served);
 	}
 	/* A parent that is gone cannot be told, but the mount was asked for. */
 	size = write(report_fd, &outcome, sizeof(outcome));
@@ -108,7 +109,7 @@ static int child(const struct fusefs_config *config, int report_fd)
 	(void)close(report_fd);
 	if (outcome.error < 0)
 		return 1;
-	r = serve(fusefs, &why);
+	r = serve_and_free(server, served, &why);
 	if (r < 0)
 		log_error("%s", why.text);
 	return r < 0;
@@ -132,7 +133,8 @@ static int read_outcome(int fd, struct errmsg *reterr_why)
 }
 
 /* The first requests to the mount: they wait until it is served. */
-static int prove(const char *mountpoint, struct errmsg *reterr_why)
+static int prove(const struct daemon_server *server, const char *mountpoint,
+		 struct errmsg *reterr_why)
 {
 	struct statfs fs;
 	struct stat st;
@@ -147,7 +149,7 @@ static int prove(const char *mountpoint, struct errmsg *reterr_why)
 		(void)unmount_path(mountpoint, true, NULL);
 		return r;
 	}
-	if (fs.f_type != FUSE_SUPER_MAGIC) {
+	if (server->is_fuse && fs.f_type != FUSE_SUPER_MAGIC) {
 		errmsg_set(reterr_why,
 			   "mounted, but '%s' was unmounted again; the system "
 			   "log may say why",
@@ -157,7 +159,8 @@ static int prove(const char *mountpoint, struct errmsg *reterr_why)
 	return 0;
 }
 
-int daemon_background(const struct fusefs_config *config, pid_t *ret_pid,
+int daemon_background(const struct daemon_server *server, const void *config,
+		      const char *mountpoint, pid_t *ret_pid,
 		      struct errmsg *reterr_why)
 {
 	cleanup_fd int read_fd = -1;
@@ -174,7 +177,7 @@ int daemon_background(const struct fusefs_config *config, pid_t *ret_pid,
 	(void)fflush(NULL); /* or the child would print it again */
 	pid = fork();
 	if (pid == 0)
-		_exit(child(config, fds[1]));
+		_exit(child(server, config, fds[1]));
 	(void)close(fds[1]);
 	if (pid < 0) {
 		errmsg_set(reterr_why, "cannot start the server: %s",
@@ -183,7 +186,7 @@ int daemon_background(const struct fusefs_config *config, pid_t *ret_pid,
 	}
 	r = read_outcome(read_fd, reterr_why);
 	if (r == 0)
-		r = prove(config->mountpoint, reterr_why);
+		r = prove(server, mountpoint, reterr_why);
 	if (r == 0)
 		*ret_pid = pid;
 	return r;

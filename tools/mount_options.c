@@ -113,8 +113,8 @@ static int parse_cache(const char *value, enum fusefs_cache *ret_cache,
 }
 
 /* "64M" */
-static int parse_size(const char *value, uint64_t *ret_bytes,
-		      struct errmsg *reterr_why)
+int mount_options_size(const char *value, uint64_t *ret_bytes,
+		       struct errmsg *reterr_why)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
@@ -144,12 +144,12 @@ static int set_backend(const char *value, struct errmsg *reterr_why)
 {
 	if (strcmp(value, "fuse") == 0)
 		return 0;
-	errmsg_set(reterr_why, "there is no backend '%s': use fuse", value);
+	errmsg_set(reterr_why, "there is no backend '%s': use fuse or dm",
+		   value);
 	return -EINVAL;
 }
 
-static int set_control(struct mount_options *options, const char *value,
-		       struct errmsg *reterr_why)
+int mount_options_control(const char *value, struct errmsg *reterr_why)
 {
 	if (value[0] == '\0' || strchr(value, '/') || strcmp(value, ".") == 0 ||
 	    strcmp(value, "..") == 0 || strlen(value) > 255) {
@@ -159,7 +159,6 @@ static int set_control(struct mount_options *options, const char *value,
 			   value);
 		return -EINVAL;
 	}
-	options->config.control = value;
 	return 0;
 }
 
@@ -177,7 +176,8 @@ static int set_known(struct mount_options *options, enum option option,
 	case OPTION_CACHE:
 		return parse_cache(value, &config->cache, reterr_why);
 	case OPTION_CONTROL:
-		return set_control(options, value, reterr_why);
+		config->control = value;
+		return mount_options_control(value, reterr_why);
 	case OPTION_DEBUG:
 		config->debug = true;
 		break;
@@ -191,8 +191,8 @@ static int set_known(struct mount_options *options, enum option option,
 		config->scratch = value;
 		break;
 	case OPTION_SCRATCH_LIMIT:
-		return parse_size(value, &config->scratch_limit_bytes,
-				  reterr_why);
+		return mount_options_size(value, &config->scratch_limit_bytes,
+					  reterr_why);
 	case OPTION_STORE_SYNC:
 		config->store_sync = true;
 		break;

@@ -7,6 +7,7 @@
 #define FLAKEY_TOOLS_MOUNT_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "fusefs/fusefs.h"
 
@@ -22,6 +23,13 @@ struct mount_options {
  * option, -EINVAL: not such a value. */
 int mount_options_set(struct mount_options *options, const char *name,
 		      const char *value, struct errmsg *reterr_why);
+
+/* "64M" to bytes: 0 or -EINVAL. */
+int mount_options_size(const char *value, uint64_t *ret_bytes,
+		       struct errmsg *reterr_why);
+
+/* The name of the control directory: 0 or -EINVAL. */
+int mount_options_control(const char *value, struct errmsg *reterr_why);
 
 /* Sets those of a list "NAME,NAME=VALUE,...", which is cut up and kept pointing
  * into. Options of mount(8) that mean nothing here are passed over; those that

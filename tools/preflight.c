@@ -176,3 +176,30 @@ int preflight_check(const char *source, const char *mountpoint,
 		*ret_preflight = preflight;
 	return r;
 }
+
+static int check_mountpoint(const char *mountpoint, struct preflight *preflight,
+			    struct errmsg *reterr_why)
+{
+	int r = resolve("mountpoint", mountpoint, &preflight->mountpoint,
+			&preflight->dead, reterr_why);
+
+	if (r == 0)
+		r = check_mounts(preflight, reterr_why);
+	if (r < 0 || preflight->dead)
+		return r;
+	return check_directory("mountpoint", preflight->mountpoint, reterr_why);
+}
+
+int preflight_mountpoint(const char *mountpoint,
+			 struct preflight *ret_preflight,
+			 struct errmsg *reterr_why)
+{
+	struct preflight preflight = {0};
+	int r = check_mountpoint(mountpoint, &preflight, reterr_why);
+
+	if (r < 0)
+		preflight_done(&preflight);
+	else
+		*ret_preflight = preflight;
+	return r;
+}

@@ -20,6 +20,10 @@ struct preflight {
 /* 0, or a negative errno with a sentence that says what to do. */
 int preflight_check(const char *source, const char *mountpoint,
 		    struct preflight *ret_preflight, struct errmsg *reterr_why);
+/* Only the mountpoint, and nothing may be mounted there. */
+int preflight_mountpoint(const char *mountpoint,
+			 struct preflight *ret_preflight,
+			 struct errmsg *reterr_why);
 void preflight_done(struct preflight *preflight);
 
 #endif

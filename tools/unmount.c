@@ -14,14 +14,17 @@
 #include "common/client.h"
 #include "common/errmsg.h"
 #include "common/fields.h"
+#include "common/occupants.h"
 #include "common/subprocess.h"
 #include "common/text.h"
+#include "dmbackend/dmbackend.h"
 
 /* A server has little to do once all is committed. */
 #define END_DEADLINE_MS 60000
 /* Indexers and programs that are just ending keep a mount busy for a moment. */
 #define BUSY_PATIENCE_MS 400
 #define BUSY_PAUSE_MS 20
+#define KILL_DEADLINE_MS 5000
 
 static int explain(int r, const char *mountpoint, const char *said,
 		   struct errmsg *reterr_why)
@@ -136,23 +139,86 @@ static int commit(const struct client *client,
 	return 0;
 }
 
+#ifdef FLAKEY_DM
+
+bool unmount_is_dm(const char *mountpoint)
+{
+	return dmbackend_exists(mountpoint);
+}
+
+static int detach_dm(const char *mountpoint,
+		     const struct unmount_options *options,
+		     struct errmsg *reterr_why)
+{
+	(void)chdir("/"); /* we may be told to kill who works in it */
+	return dmbackend_unmount(mountpoint, options->control, options->kill,
+				 reterr_why);
+}
+
+#else
+
+bool unmount_is_dm(const char *mountpoint)
+{
+	(void)mountpoint;
+	return false;
+}
+
+static int detach_dm(const char *mountpoint,
+		     const struct unmount_options *options,
+		     struct errmsg *reterr_why)
+{
+	(void)options;
+	errmsg_set(reterr_why, "'%s': built without the dm backend",
+		   mountpoint);
+	return -ENOTSUP;
+}
+
+#endif
+
+static int detach_fuse(const char *mountpoint,
+		       const struct unmount_options *options,
+		       struct errmsg *reterr_why)
+{
+	if (options->kill) {
+		int r;
+
+		(void)chdir("/"); /* as above */
+		r = occupants_kill(mountpoint, KILL_DEADLINE_MS);
+		if (r < 0) {
+			errmsg_set(reterr_why,
+				   "cannot end all programs that use '%s': %s",
+				   mountpoint, strerrordesc_np(-r));
+			return r;
+		}
+	}
+	return unmount_path(mountpoint, options->lazy, reterr_why);
+}
+
 int unmount_clean(const char *mountpoint, const struct unmount_options *options,
 		  struct errmsg *reterr_why)
 {
 	cleanup_fd int pidfd = -1;
+	bool dm = unmount_is_dm(mountpoint);
 	struct client *client;
 	int r;
 
 	r = client_open(mountpoint, options->control, &client, reterr_why);
-	if (r == -ENOTCONN) /* dead: nothing is left to commit or wait for */
+	if (r == 0) {
+		r = commit(client, options, &pidfd, reterr_why);
+		client_close(client);
+		if (r < 0)
+			return r;
+	} else if (dm) {
+		/* It was left half done: what is there goes. */
+		return detach_dm(mountpoint, options, reterr_why);
+	} else if (r == -ENOTCONN) {
+		/* Dead: nothing is left to commit or wait for. */
 		return unmount_path(mountpoint, true, reterr_why);
-	if (r < 0)
+	} else {
 		return r;
-	r = commit(client, options, &pidfd, reterr_why);
-	client_close(client);
-	if (r < 0)
-		return r;
-	r = unmount_path(mountpoint, options->lazy, reterr_why);
+	}
+	r = dm ? detach_dm(mountpoint, options, reterr_why)
+	       : detach_fuse(mountpoint, options, reterr_why);
 	if (r < 0 || pidfd < 0 || options->lazy)
 		return r;
 	if (wait_end(pidfd, END_DEADLINE_MS) != 1) {

@@ -13,8 +13,13 @@ struct errmsg;
 struct unmount_options {
 	const char *control; /* NULL: the usual name */
 	bool force;	     /* also when the commit fails */
+	bool kill;	     /* the programs that use it */
 	bool lazy;	     /* now for the namespace, later for its users */
 };
+
+/* Whether a mount of the dm backend is at a mountpoint, or was left there by a
+ * server that died. */
+bool unmount_is_dm(const char *mountpoint);
 
 /* Only the system call. mountpoint is absolute and free of symbolic links. */
 int unmount_path(const char *mountpoint, bool lazy, struct errmsg *reterr_why);

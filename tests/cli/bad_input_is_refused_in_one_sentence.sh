@@ -24,7 +24,7 @@ refused 2 "'--profile' needs a value" "$f" mount store mnt --profile
 refused 2 "'-o' needs a value" "$f" mount store mnt -o
 refused 2 "takes no value" "$f" mount --json=yes store mnt
 refused 2 "no cache 'sideways'" "$f" mount --cache sideways store mnt
-refused 2 "no backend 'dm'" "$f" mount --backend dm store mnt
+refused 2 "no backend 'vnd'" "$f" mount --backend vnd store mnt
 refused 2 "no size" "$f" mount --scratch-limit lots store mnt
 refused 2 "no size" "$f" mount --scratch-limit -1 store mnt
 refused 2 "no size" "$f" mount --scratch-limit 99999999T store mnt
