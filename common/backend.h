@@ -34,7 +34,6 @@ struct backend_report {
 	uint64_t digest;    /* of the surviving tree, if the plan asks */
 	uint64_t killed;    /* processes */
 	bool uncounted;	    /* what was lost and kept, only the disk knows */
-	bool uncounted;	    /* what was lost and kept, only the disk knows */
 	/* unsynced() just before, one line each as answer_losses_add() writes
 	 * it as text, or NULL; these are owned */
 	char *lost_list;
@@ -51,8 +50,6 @@ struct backend_status {
 	const char *profile; /* "ext4" */
 	const char *source;
 	const char *mountpoint;
-	const char *device; /* NULL: none; with one, nothing below "incarnation"
-			     * is known */
 	const char *device; /* NULL: none; with one, nothing below "incarnation"
 			     * is known */
 	const char *state;  /* "ok", "read-only" */

@@ -25,9 +25,10 @@ static int check_plan(const struct plan *plan, struct errmsg *reterr_why)
 {
 	if (plan->keep == PLAN_KEEP_SHARE || plan->order || plan->torn ||
 	    plan->fill || plan->has_seed) {
-		errmsg_set(reterr_why,
-			   "what survives on a real disk is not ours to choose: "
-			   "the dm backend knows keep=none and keep=all");
+		errmsg_set(
+			reterr_why,
+			"what survives on a real disk is not ours to choose: "
+			"the dm backend knows keep=none and keep=all");
 		return -ENOTSUP;
 	}
 	if (plan->digest) {

@@ -72,7 +72,7 @@ int table_parameters(const char *device, const struct mode *mode,
 		n = snprintf(ret_parameters, TABLE_PARAMETERS_MAX,
 			     "%s 0 0 1 %d %s", device, words, feature);
 	else
-		n = snprintf(ret_parameters, TABLE_PARAMETERS_MAX,
-			     "%s 0 1 0 0", device);
+		n = snprintf(ret_parameters, TABLE_PARAMETERS_MAX, "%s 0 1 0 0",
+			     device);
 	return n < TABLE_PARAMETERS_MAX ? 0 : -ENAMETOOLONG;
 }
