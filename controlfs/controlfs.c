@@ -11,9 +11,11 @@
 #include "common/control.h"
 #include "common/list.h"
 
-/* A write that waits for its turn. */
+/* A write that waits for its turn, or other work. */
 struct job {
 	struct list link;
+	void (*work)(void *user); /* NULL: it is a write */
+	void *user;
 	fuse_req_t req;
 	struct control_handle *handle;
 	size_t size_bytes;
@@ -145,6 +147,27 @@ static void reply_written(fuse_req_t req, ssize_t size)
 		fuse_reply_write(req, (size_t)size);
 }
 
+static void add_job(struct controlfs *controlfs, struct job *job)
+{
+	pthread_mutex_lock(&controlfs->lock);
+	list_append(&controlfs->jobs, &job->link);
+	pthread_cond_signal(&controlfs->wake);
+	pthread_mutex_unlock(&controlfs->lock);
+}
+
+int controlfs_do(struct controlfs *controlfs, void (*work)(void *user),
+		 void *user)
+{
+	struct job *job = malloc(sizeof(*job));
+
+	if (!job)
+		return -ENOMEM;
+	job->work = work;
+	job->user = user;
+	add_job(controlfs, job);
+	return 0;
+}
+
 /* The offset means nothing: echo >> and a second write begin a new line. */
 void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
 		     const struct fuse_file_info *fi, const char *data,
@@ -164,14 +187,12 @@ void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	job->work = NULL;
 	job->req = req;
 	job->handle = handle;
 	job->size_bytes = size_bytes;
 	memcpy(job->data, data, size_bytes);
-	pthread_mutex_lock(&controlfs->lock);
-	list_append(&controlfs->jobs, &job->link);
-	pthread_cond_signal(&controlfs->wake);
-	pthread_mutex_unlock(&controlfs->lock);
+	add_job(controlfs, job);
 }
 
 void controlfs_readdir(fuse_req_t req, size_t size_bytes, off_t offset)
@@ -225,8 +246,12 @@ static void *run(void *user)
 	struct job *job;
 
 	while ((job = next_job(controlfs))) {
-		reply_written(job->req, control_write(job->handle, job->data,
-						      job->size_bytes));
+		if (job->work)
+			job->work(job->user);
+		else
+			reply_written(job->req,
+				      control_write(job->handle, job->data,
+						    job->size_bytes));
 		if (controlfs->config.after_write)
 			controlfs->config.after_write(controlfs->config.user);
 		free(job);

@@ -51,6 +51,11 @@ fuse_ino_t controlfs_find(const struct controlfs *controlfs, const char *name);
 void controlfs_fill(const struct controlfs *controlfs, fuse_ino_t nodeid,
 		    struct stat *ret_st);
 
+/* Has that thread call work(user) when what came before is done: for verbs that
+ * nobody has written. 0 or -ENOMEM. */
+int controlfs_do(struct controlfs *controlfs, void (*work)(void *user),
+		 void *user);
+
 /* Each answers the request. */
 void controlfs_open(struct controlfs *controlfs, fuse_req_t req,
 		    fuse_ino_t nodeid, struct fuse_file_info *fi);
