@@ -36,12 +36,20 @@ struct commit {
 	int refused; /* the error of a record that will never be stored */
 };
 
+static _Thread_local const struct commit_fault *obeyed;
+
+void commit_obey(const struct commit_fault *fault)
+{
+	obeyed = fault;
+}
+
 static void begin(struct volume *volume, struct commit *commit)
 {
 	pthread_mutex_lock(&volume->commit_lock);
 	*commit = (struct commit){
 		.volume = volume,
-		.mode = mode_of_commits(volume_mode(volume)),
+		.mode = mode_of_commits(obeyed != NULL ? obeyed->mode
+						       : volume_mode(volume)),
 		.target = volume->journal.seq,
 	};
 	volume->commits++;
@@ -61,6 +69,8 @@ static int end(struct commit *commit, int r)
 		r = store_barrier(volume->store);
 	if (r == 0)
 		r = commit->refused;
+	if (r == -EIO && obeyed != NULL)
+		r = -obeyed->error;
 	int told = store_error_told(r);
 	if (told != r) {
 		pthread_mutex_lock(&volume->lock);

@@ -17,8 +17,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/mode.h"
+
 struct inode;
 struct volume;
+
+/* What the disk does to the commits of this thread, whatever its mode is, until
+ * it is told something else; fault is borrowed, NULL: what the mode says. */
+struct commit_fault {
+	enum mode_kind mode;
+	int error; /* of error-writes, positive */
+};
+void commit_obey(const struct commit_fault *fault);
 
 struct commit_range {
 	int64_t from;

@@ -167,6 +167,7 @@ struct part {
 	/* The beginning that is in the scratch file already, and where. */
 	size_t landed;
 	uint64_t source;
+	bool dropped;
 };
 
 static int write_in_place(struct volume *volume, const struct extent *extent,
@@ -231,7 +232,8 @@ static ssize_t write_anew(struct volume *volume, struct extents *extents,
 			  const struct part *part)
 {
 	struct extent_what what = {.source = part->source,
-				   .state = EXTENT_DIRTY};
+				   .state = part->dropped ? EXTENT_CLEAN
+							  : EXTENT_DIRTY};
 	size_t had = part->landed;
 	int r = 0;
 	if (had == 0) {
@@ -282,7 +284,7 @@ static int write_pieces(struct volume *volume, struct extents *extents,
 static int write_extents(struct volume *volume, struct inode *inode,
 			 struct part *whole)
 {
-	if (whole->landed > 0)
+	if (whole->landed > 0 || whole->dropped)
 		return write_pieces(volume, inode->extents, whole);
 	struct extent *extent = extents_at(inode->extents, whole->offset);
 	struct part first = *whole;
@@ -401,6 +403,7 @@ int data_write(struct volume *volume, struct inode *inode,
 		.offset = write->offset_bytes,
 		.landed = write->landed_bytes,
 		.source = write->landed_at,
+		.dropped = write->dropped,
 	};
 	int r = -EROFS;
 	if (!volume->read_only) {

@@ -35,6 +35,7 @@ struct data_write {
 	 * scratch file; data_write() takes their hold over in any case. */
 	size_t landed_bytes;
 	uint64_t landed_at;
+	bool dropped; /* shown, and never to be stored */
 };
 int data_write(struct volume *volume, struct inode *inode,
 	       const struct data_write *write);

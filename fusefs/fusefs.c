@@ -2,6 +2,7 @@
 #include "fusefs/fusefs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@
 #include "common/subprocess.h"
 #include "controlfs/controlfs.h"
 #include "fusefs/commit.h"
+#include "fusefs/fault.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
 #include "fusefs/probe.h"
+#include "fusefs/rules.h"
 #include "fusefs/verbs.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
@@ -218,6 +221,19 @@ static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 	return r;
 }
 
+/* What the kernel's page cache keeps from the rules. */
+static unsigned int unseen(enum fusefs_cache cache)
+{
+	switch (cache) {
+	case FUSEFS_CACHE_NONE:
+		return 0;
+	case FUSEFS_CACHE_BACK:
+		return RULES_UNSEEN_READS | RULES_UNSEEN_WRITES;
+	default:
+		return RULES_UNSEEN_READS;
+	}
+}
+
 static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
 	fusefs->events = event_new();
@@ -238,6 +254,13 @@ static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 	fusefs->control = control_new((struct backend *)fusefs, &verbs_table,
 				      fusefs->events);
 	if (fusefs->control == NULL || ops_control_new(fusefs) < 0)
+		return -ENOMEM;
+	fusefs->rules = rules_new(fusefs->events, 0);
+	if (fusefs->rules == NULL)
+		return -ENOMEM;
+	rules_set_unseen(fusefs->rules, unseen(fusefs->config.cache));
+	fusefs->faults = fault_new(fusefs);
+	if (fusefs->faults == NULL)
 		return -ENOMEM;
 	return make_session(fusefs, reterr_why);
 }
@@ -287,15 +310,34 @@ static int signal_descriptor(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* Taken off its place by umount(8), which waits for what sleeps; or lazily, and
+ * then whoever sleeps would have it for ever. */
+static bool is_taken_off(const struct fusefs *fusefs)
+{
+	struct mountinfo mount = {0};
+	int r = mountinfo_find(fusefs->config.mountpoint, &mount);
+	bool gone = r == 0 && strcmp(mount.type, MOUNTINFO_TYPE_FUSE) != 0;
+	mountinfo_done(&mount);
+	return gone;
+}
+
 /* True if the mount is gone, false for a signal. */
 static bool wait_for_end(struct fusefs *fusefs, int signal_fd)
 {
-	struct pollfd fds[2] = {
+	cleanup_fd int mounts =
+		open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct pollfd fds[3] = {
 		{.fd = signal_fd, .events = POLLIN},
 		{.fd = loop_ended_fd(fusefs->loop), .events = POLLIN},
+		{.fd = mounts, .events = POLLPRI},
 	};
-	while (poll(fds, 2, -1) < 0 && errno == EINTR)
-		;
+	while (fds[0].revents == 0 && fds[1].revents == 0) {
+		int n = poll(fds, 3, -1);
+		if (n > 0 && fds[2].revents != 0 && is_taken_off(fusefs)) {
+			fault_stop(fusefs->faults);
+			fds[2].fd = -1;
+		}
+	}
 	return fds[1].revents != 0;
 }
 
@@ -336,7 +378,7 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 	fusefs->signal_fd = signal_descriptor();
 	int r = fusefs->signal_fd < 0 ? -errno : 0;
 	if (r == 0)
-		r = loop_new(fusefs->session, &fusefs->loop);
+		r = loop_new(fusefs->session, fusefs->faults, &fusefs->loop);
 	if (r == 0)
 		r = controlfs_start(fusefs->controlfs);
 	if (r == 0)
@@ -356,11 +398,16 @@ static void stop(struct fusefs *fusefs)
 		controlfs_stop(fusefs->controlfs);
 	loop_stop(fusefs->loop);
 	fusefs->loop = NULL;
+	fault_free(fusefs->faults);
+	fusefs->faults = NULL;
 }
 
 int fusefs_serve(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
-	if (!wait_for_end(fusefs, fusefs->signal_fd))
+	bool ended = wait_for_end(fusefs, fusefs->signal_fd);
+	/* Whoever a rule has put to sleep would keep the mount. */
+	fault_stop(fusefs->faults);
+	if (!ended)
 		detach(fusefs);
 	stop(fusefs);
 	/* Closes the descriptor, which nobody reads any more. */
@@ -385,6 +432,7 @@ void fusefs_free(struct fusefs *fusefs)
 	controlfs_free(fusefs->controlfs);
 	control_free(fusefs->control);
 	volume_close(fusefs->volume);
+	rules_free(fusefs->rules);
 	event_free(fusefs->events);
 	free((char *)fusefs->config.source);
 	free((char *)fusefs->config.mountpoint);

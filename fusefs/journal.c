@@ -107,11 +107,19 @@ static void pend(struct dentry *dentry, struct record_place *place)
 	list_append(&dentry->directory->directory->named, &place->link);
 }
 
+static _Thread_local bool drop_appended;
+
+void journal_drop_appended(bool drop)
+{
+	drop_appended = drop;
+}
+
 uint64_t journal_append(struct journal *journal, struct record *record)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	record->time_ns = inode_nanoseconds(now);
+	record->dropped = drop_appended;
 	pend(record->from, &record->from_place);
 	/* Once in each directory. */
 	pend(record->to, &record->to_place);

@@ -108,6 +108,7 @@ struct record {
 	uint64_t group; /* of records that are one change; 0: of no other */
 	bool selected;	/* by the commit that is on its way (partial.c) */
 	bool moved;	/* half of a rename between directories */
+	bool dropped; /* a commit that comes to it drops it, whatever the mode */
 	union {
 		struct record_attributes attributes; /* CREATE too */
 		int64_t size_bytes;
@@ -159,6 +160,9 @@ void journal_group_locked(struct journal *journal, struct inode *inode,
  * for one that does not. */
 void journal_range(const struct record *record, int64_t *ret_from,
 		   int64_t *ret_to);
+
+/* Whether what this thread appends from here on is never to be stored. */
+void journal_drop_appended(bool drop);
 
 /* Whether one more record may be appended. */
 int journal_has_room(struct journal *journal);

@@ -89,6 +89,23 @@ size_t landing_take(uint64_t *ret_offset)
 	return bytes;
 }
 
+void landing_give(struct scratch *scratch, uint64_t offset, size_t bytes)
+{
+	landing_drop();
+	landed.scratch = scratch;
+	landed.offset = offset;
+	landed.bytes = bytes;
+}
+
+/* They were read into memory, which cannot fail to be read. */
+void landing_return(void *data)
+{
+	if (landed.bytes > 0)
+		(void)scratch_read(landed.scratch, landed.offset, data,
+				   landed.bytes);
+	landing_drop();
+}
+
 void landing_drop(void)
 {
 	if (landed.bytes > 0)

@@ -24,6 +24,10 @@ ssize_t landing_read(struct scratch *scratch, int fd, void *buffer,
 /* How many of the first bytes of the write that this thread processes have
  * landed, and where: their hold is the caller's. */
 size_t landing_take(uint64_t *ret_offset);
+/* The other way: another thread goes on with the request. */
+void landing_give(struct scratch *scratch, uint64_t offset, size_t bytes);
+/* They are wanted where the rest of the write is, which begins at data. */
+void landing_return(void *data);
 /* Whoever did not take them does not want them. */
 void landing_drop(void);
 

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "fusefs/fault.h"
 #include "fusefs/wire.h"
 
 /* What a crash waits at most for handlers that were slow to begin with. */
@@ -30,6 +31,7 @@
 
 struct loop {
 	struct fuse_session *session;
+	struct faults *faults;
 	int ended_fd;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t lead;  /* signalled when there is no leader */
@@ -94,6 +96,13 @@ void *loop_room(size_t size_bytes)
 	room.memory = memory;
 	room.size_bytes = size_bytes;
 	return memory;
+}
+
+void loop_forget_room(void)
+{
+	free(room.memory);
+	room.memory = NULL;
+	room.size_bytes = 0;
 }
 
 void loop_step_aside(struct loop *loop)
@@ -171,6 +180,16 @@ static void end(struct loop *loop)
 	pthread_mutex_unlock(&loop->lock);
 }
 
+static void process(struct loop *loop, struct fuse_buf *buffer)
+{
+	wire_note(buffer);
+	if (!wire_is_ordered() && is_parallel(loop))
+		offer_lead(loop);
+	fuse_session_process_buf(loop->session, buffer);
+	fault_leave(buffer);
+	note_duration(loop);
+}
+
 /* As the leader, serves until somebody else leads; false when the mount is
  * gone or the loop stops. */
 static bool lead(struct loop *loop, struct fuse_buf *buffer)
@@ -188,11 +207,8 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 		if (n <= 0)
 			return false;
 		begin(loop);
-		wire_note(buffer);
-		if (!wire_is_ordered() && is_parallel(loop))
-			offer_lead(loop);
-		fuse_session_process_buf(loop->session, buffer);
-		note_duration(loop);
+		if (!fault_takes(loop->faults, buffer))
+			process(loop, buffer);
 		end(loop);
 	}
 	return true;
@@ -209,7 +225,7 @@ static void *serve(void *user)
 	while (go && wait_for_lead(loop))
 		go = lead(loop, &buffer);
 	free(buffer.mem);
-	free(room.memory);
+	loop_forget_room();
 	if (!go && !loop->stopping) {
 		const uint64_t one = 1;
 		/* Cannot fail: the counter is far from its limit. */
@@ -224,12 +240,14 @@ static void *serve(void *user)
 	return NULL;
 }
 
-int loop_new(struct fuse_session *session, struct loop **ret_loop)
+int loop_new(struct fuse_session *session, struct faults *faults,
+	     struct loop **ret_loop)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	if (loop == NULL)
 		return -ENOMEM;
 	loop->session = session;
+	loop->faults = faults;
 	loop->short_ns = SHORT_NS_OF_ONE_CPU / sysconf(_SC_NPROCESSORS_ONLN);
 	loop->ended_fd = eventfd(0, EFD_CLOEXEC);
 	if (loop->ended_fd < 0) {

@@ -11,12 +11,15 @@
 
 #include <stddef.h>
 
+struct faults;
 struct fuse_session;
 struct loop;
 
 #define LOOP_THREADS_MAX 16
 
-int loop_new(struct fuse_session *session, struct loop **ret_loop);
+/* faults has a look at each request first. */
+int loop_new(struct fuse_session *session, struct faults *faults,
+	     struct loop **ret_loop);
 
 /* Starts serving. Handlers may use the loop, so its pointer must be where they
  * look for it before this. */
@@ -31,6 +34,9 @@ void loop_stop(struct loop *loop);
 /* Memory for a reply, the calling thread's until its next request: warm, where
  * large memory from malloc(3) is new pages each time. NULL: out of memory. */
 void *loop_room(size_t size_bytes);
+
+/* The calling thread, one that is not the loop's, has no more requests. */
+void loop_forget_room(void);
 
 /* The calling handler may take long: lets another thread lead. */
 void loop_step_aside(struct loop *loop);

@@ -23,9 +23,11 @@
 struct control;
 struct controlfs;
 struct event_log;
+struct faults;
 struct inode;
 struct listing;
 struct loop;
+struct rules;
 struct volume;
 
 /* We are the only writer of the live image, so the kernel may remember; a crash
@@ -64,6 +66,8 @@ struct fusefs {
 	char *control_name; /* NULL: no control files */
 	struct fuse_session *session;
 	struct loop *loop;
+	struct rules *rules;
+	struct faults *faults;
 	bool mounted;
 	int signal_fd;
 	struct ops_probe probe;

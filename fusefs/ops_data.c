@@ -10,6 +10,7 @@
 #include "fusefs/data.h"
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
+#include "fusefs/fault.h"
 #include "fusefs/inode.h"
 #include "fusefs/landing.h"
 #include "fusefs/loop.h"
@@ -67,7 +68,11 @@ static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
 	struct inode *inode = handle->inode;
 	if (is_long(fusefs->volume, inode))
 		loop_step_aside(fusefs->loop);
+	struct commit_fault fault;
+	if (fault_sync(&fault))
+		commit_obey(&fault);
 	int r = commit_sync(fusefs->volume, inode, datasync, range);
+	commit_obey(NULL);
 	slimlock_write(&inode->lock);
 	int told = errseq_check(&inode->write_error, &handle->error_since);
 	slimlock_unlock(&inode->lock);
@@ -105,8 +110,10 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 	if (!fi->writepage && (wire_clears_set_id() || inode->has_capability))
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   ops_set_id(req, inode));
-	if (r == 0) {
+	/* What waits for the store is not written again after it. */
+	if (r == 0 && !fault_is_repeated()) {
 		write->landed_bytes = landing_take(&write->landed_at);
+		write->dropped = fault_drops();
 		r = data_write(fusefs->volume, inode, write);
 	}
 	if (r < 0 || fi->writepage)

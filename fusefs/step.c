@@ -64,7 +64,7 @@ int step_record_locked(struct volume *volume, enum mode_kind mode,
 		       struct record *record, int *ret_refused)
 {
 	int r = APPLY_LOST;
-	if (mode == MODE_ALLOW_WRITES) {
+	if (mode == MODE_ALLOW_WRITES && !record->dropped) {
 		const char *why = NULL;
 		r = store_record_locked(volume, record, &why);
 		if (r == APPLY_LOST)

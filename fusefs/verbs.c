@@ -19,6 +19,7 @@
 #include "fusefs/data.h"
 #include "fusefs/disk.h"
 #include "fusefs/extents.h"
+#include "fusefs/fault.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/loop.h"
@@ -103,10 +104,13 @@ static void fetch_written(struct fusefs *fusefs)
 {
 	if (fusefs->config.cache != FUSEFS_CACHE_BACK)
 		return;
+	fault_hold(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
+	fault_rouse(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
 	cleanup_fd int fd = open(fusefs->config.mountpoint,
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		(void)syncfs(fd); /* as above */
+	fault_unhold(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
 }
 
 static uint64_t now_us(void)
@@ -145,12 +149,15 @@ static int crash(struct backend *backend, const struct plan *unseeded,
 	const struct plan seed = seeded(unseeded);
 	const struct plan *plan = &seed;
 	uint64_t begin = now_us();
+	fault_hold(fusefs->faults, FAULT_SLEEPERS_ALL);
 	if (plan->keep != PLAN_KEEP_NONE)
 		fetch_written(fusefs);
 	set_fading(fusefs, &stales);
 	int r = crash_power(fusefs->volume, plan, &stales, ret_report,
 			    reterr_why);
+	/* What sleeps may have locked what the kernel is to forget. */
 	if (r == 0) {
+		fault_rouse(fusefs->faults, FAULT_SLEEPERS_ALL);
 		invalidate(fusefs, &stales);
 		invalidate_late(fusefs);
 		ret_report->elapsed_us = now_us() - begin;
@@ -166,6 +173,7 @@ static int crash(struct backend *backend, const struct plan *unseeded,
 	}
 	set_fading(fusefs, NULL);
 	crash_stales_done(&stales);
+	fault_unhold(fusefs->faults, FAULT_SLEEPERS_ALL);
 	return r;
 }
 
@@ -243,9 +251,12 @@ static int evict(struct backend *backend, uint64_t *ret_bytes,
 		errmsg_set(reterr_why, "not enough memory to evict");
 		return r;
 	}
+	fault_hold(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
+	fault_rouse(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
 	for (size_t i = 0; i < count; i++)
 		(void)fuse_lowlevel_notify_inval_inode(fusefs->session,
 						       nodes[i], 0, 0);
+	fault_unhold(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
 	free(nodes);
 	return 0;
 }

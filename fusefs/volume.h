@@ -31,9 +31,11 @@
 struct dentry;
 struct errmsg;
 struct event_log;
+struct faults;
 struct inode;
 struct logtree;
 struct profile;
+struct rules;
 struct scratch;
 struct store;
 
@@ -55,6 +57,9 @@ struct volume {
 	const struct profile *profile;
 	struct store *store;
 	struct scratch *scratch;
+	/* Of fault rules; borrowed, constant once requests come, or NULL. */
+	struct rules *rules;
+	struct faults *faults;
 	struct event_log *events;
 	struct journal journal;
 	struct inode *root;

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "fusefs/fault.h"
 #include "fusefs/landing.h"
 #include "fusefs/ops.h"
 #include "fusefs/volume.h"
@@ -52,6 +53,8 @@ static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *user)
 {
 	(void)user;
 	current.reply_ns = now_ns();
+	if (fault_is_here())
+		return fault_reply(fd, iov, count);
 	if (current.init_adds == 0 || count < 2 ||
 	    iov[1].iov_len < offsetof(struct fuse_init_out, unused))
 		return writev(fd, iov, count);
