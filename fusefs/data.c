@@ -291,7 +291,7 @@ static int write_extents(struct volume *volume, struct inode *inode,
 	first.size = 0;
 	if (extent != NULL && extent->offset_bytes <= whole->offset &&
 	    extent->state == EXTENT_DIRTY && extent->source != EXTENT_ZERO &&
-	    inode->written->flushing == 0)
+	    inode->written->flushing == 0 && !volume->copying)
 		first.size = (size_t)(extents_end(extent) - whole->offset);
 	if (first.size > whole->size)
 		first.size = whole->size;

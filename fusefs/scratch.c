@@ -52,6 +52,7 @@ int scratch_open(const char *directory, uint64_t limit_bytes,
 	scratch->limit_bytes = limit_bytes;
 	scratch->current = NO_CHUNK;
 	scratch->landing = NO_CHUNK;
+	scratch->own_fd = -1;
 	pthread_mutex_init(&scratch->lock, NULL);
 	pthread_cond_init(&scratch->wanted, NULL);
 	pthread_cond_init(&scratch->moved, NULL);
@@ -67,6 +68,7 @@ void scratch_close(struct scratch *scratch)
 	for (size_t i = 0; i < scratch->count; i++)
 		free(scratch->chunks[i].touched);
 	free(scratch->chunks);
+	free(scratch->late);
 	close(scratch->fd);
 	pthread_mutex_destroy(&scratch->lock);
 	pthread_cond_destroy(&scratch->wanted);
@@ -99,7 +101,7 @@ static size_t emptiest_chunk(const struct scratch *scratch)
 	size_t best = NO_CHUNK;
 	for (size_t i = 0; i < scratch->count; i++) {
 		uint32_t used = scratch->chunks[i].used;
-		if (i == scratch->landing)
+		if (i == scratch->landing || i < scratch->foreign_count)
 			continue;
 		if (used == 0)
 			return i;
@@ -127,7 +129,7 @@ static size_t next_chunk(struct scratch *scratch)
 	if (chosen == NO_CHUNK && !scratch->expected)
 		scratch_end_landing(scratch);
 	if (chosen == NO_CHUNK) /* at the limit: any hole will do */
-		for (size_t i = 0; i < scratch->count; i++)
+		for (size_t i = scratch->foreign_count; i < scratch->count; i++)
 			if (scratch->chunks[i].used < UNITS &&
 			    i != scratch->landing)
 				chosen = i;
@@ -220,7 +222,8 @@ size_t scratch_extend(struct scratch *scratch, uint64_t end_offset,
 	uint32_t unit = (uint32_t)(last % SCRATCH_CHUNK / SCRATCH_UNIT);
 	size_t had = 0;
 	/* The rest of the last unit is ours only if nobody else touches it. */
-	if (slack == 0 || chunk->touched[unit] == 1) {
+	if (last / SCRATCH_CHUNK >= scratch->foreign_count &&
+	    (slack == 0 || chunk->touched[unit] == 1)) {
 		bool lands = last / SCRATCH_CHUNK == scratch->landing;
 		had = slack < want_bytes ? slack : want_bytes;
 		uint32_t at = unit + 1;
@@ -260,8 +263,8 @@ void scratch_release(struct scratch *scratch, size_t index)
 	free(chunk->touched);
 	chunk->touched = NULL;
 	chunk->cursor = 0;
-	if (chunk->moving)
-		return; /* the mover does the rest */
+	if (chunk->moving || index < scratch->foreign_count)
+		return; /* the mover, or the other process, does the rest */
 	if (chunk->memory != NULL) {
 		scratch_give_memory(scratch, chunk);
 		return;
@@ -324,6 +327,10 @@ void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes)
 	uint64_t unit = offset / SCRATCH_UNIT;
 	uint64_t end = (offset + bytes - 1) / SCRATCH_UNIT + 1;
 	pthread_mutex_lock(&scratch->lock);
+	if (scratch->pinned) {
+		scratch_drop_later(scratch, offset, bytes);
+		unit = end;
+	}
 	while (unit < end) {
 		uint64_t next = (unit / UNITS + 1) * UNITS;
 		if (next > end)

@@ -66,6 +66,18 @@ void scratch_drop(struct scratch *scratch, uint64_t offset, uint64_t bytes);
 void scratch_defer(struct scratch *scratch);
 void scratch_trim(struct scratch *scratch);
 
+/* While it is pinned, space that is dropped is not given out again: another
+ * process, born of this one meanwhile, still reads what was there. With
+ * scratch_freeze() it can be born; in it, scratch_part() comes first, after which
+ * new space lies in a file of its own. 0 or an error. */
+void scratch_pin(struct scratch *scratch);
+void scratch_unpin(struct scratch *scratch);
+void scratch_freeze(struct scratch *scratch);
+void scratch_thaw(struct scratch *scratch);
+int scratch_part(struct scratch *scratch);
+/* Its descriptor. */
+int scratch_fd(const struct scratch *scratch);
+
 /* A held range is about to be held as two, cut at offset; or two neighbours
  * that meet at offset are about to be held as one. */
 void scratch_split(struct scratch *scratch, uint64_t offset);

@@ -26,8 +26,17 @@ struct chunk {
 	bool moving;	  /* from memory to the file: no writing */
 };
 
+/* A drop that waits until the file is not pinned any more. */
+struct late_drop {
+	uint64_t offset;
+	uint64_t bytes;
+};
+
 struct scratch {
 	int fd;
+	/* After scratch_part(): chunks below are another process's. */
+	size_t foreign_count;
+	int own_fd;
 	uint64_t limit_bytes;
 	pthread_mutex_t lock; /* guards everything below */
 	struct chunk *chunks;
@@ -38,6 +47,10 @@ struct scratch {
 	bool expected;	/* and one is under way */
 	uint64_t used_units;
 	bool deferred;
+	bool pinned;
+	struct late_drop *late;
+	size_t late_count;
+	size_t late_capacity;
 	/* Memory for chunks, and what of it is free, last used on top. */
 	char *memory;
 	size_t memory_chunks;
@@ -68,6 +81,18 @@ void scratch_settle_in(struct scratch *scratch, struct chunk *chunk);
 void scratch_give_memory(struct scratch *scratch, struct chunk *chunk);
 /* A chunk that nobody holds any more. */
 void scratch_release(struct scratch *scratch, size_t index);
+/* Remembers a drop for scratch_unpin(). */
+void scratch_drop_later(struct scratch *scratch, uint64_t offset,
+			uint64_t bytes);
+/* The file that has a place. */
+static inline int scratch_file_of(const struct scratch *scratch,
+				  uint64_t offset)
+{
+	return offset / SCRATCH_CHUNK < scratch->foreign_count ||
+			       scratch->own_fd < 0
+		       ? scratch->fd
+		       : scratch->own_fd;
+}
 /* When the file is closed: no thread moves anything, and there is no memory. */
 void scratch_stop_mover(struct scratch *scratch);
 

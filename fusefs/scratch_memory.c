@@ -40,7 +40,8 @@ static int write_file(struct scratch *scratch, uint64_t offset,
 		      const char *from, size_t bytes)
 {
 	while (bytes > 0) {
-		ssize_t n = pwrite(scratch->fd, from, bytes, (off_t)offset);
+		ssize_t n = pwrite(scratch_file_of(scratch, offset), from,
+				   bytes, (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -58,7 +59,8 @@ static int read_file(struct scratch *scratch, uint64_t offset, char *to,
 		     size_t bytes)
 {
 	while (bytes > 0) {
-		ssize_t n = pread(scratch->fd, to, bytes, (off_t)offset);
+		ssize_t n = pread(scratch_file_of(scratch, offset), to, bytes,
+				  (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

@@ -256,6 +256,36 @@ void store_look_again_locked(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 }
 
+void store_forget_all_locked(struct store *store)
+{
+	struct list *const lists[] = {&store->fds, &store->orphans};
+	pthread_mutex_lock(&store->lock);
+	for (int i = 0; i < 2; i++)
+		while (!list_empty(lists[i]))
+			drop_fd(store, list_entry(lists[i]->next,
+						  struct store_fd, link)
+					       ->inode);
+	pthread_mutex_unlock(&store->lock);
+}
+
+int store_root_fd(const struct store *store)
+{
+	return store->root_fd;
+}
+
+void store_move_locked(struct store *store, int directory)
+{
+	struct stat st;
+	store_forget_all_locked(store);
+	pthread_mutex_lock(&store->lock);
+	close(store->root_fd);
+	store->root_fd = directory;
+	store->lend.root_fd = directory;
+	if (fstat(directory, &st) == 0)
+		store->device = st.st_dev;
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* Takes fd over, also if it fails. */
 static int cache_fd(struct store *store, struct inode *inode, int fd,
 		    bool writable)

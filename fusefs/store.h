@@ -50,6 +50,17 @@ int store_dup_root(struct store *store);
 /* Removes a name of the root, if it is there, with all below it. Nobody may use
  * the store meanwhile. */
 int store_clear(struct store *store, const char *name);
+/* The same of any open directory. */
+int store_clear_at(int dirfd, const char *name);
+/* A copy of all that the store holds, in an open, empty directory. Nothing may
+ * change meanwhile. */
+int store_copy(struct store *store, int directory);
+/* Closes every descriptor but that of the root, in use or not. */
+void store_forget_all_locked(struct store *store);
+int store_root_fd(const struct store *store);
+/* From now on the store is that directory, which has the same names. All that was
+ * open is closed. The volume's lock must be held. */
+void store_move_locked(struct store *store, int directory);
 /* openat(2) of a regular file, or with O_DIRECTORY of a directory, that we own,
  * whatever its mode says. -ESTALE for anything else. */
 int store_open_owned(struct store *store, int dirfd, const char *name,

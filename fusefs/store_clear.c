@@ -80,11 +80,8 @@ static int clear_once(int root, const char *name, unsigned long *next)
 	return r < 0 ? r : clearing.any;
 }
 
-int store_clear(struct store *store, const char *name)
+int store_clear_at(int root, const char *name)
 {
-	cleanup_fd int root = store_dup_root(store);
-	if (root < 0)
-		return root;
 	unsigned long next = 0;
 	if (unlinkat(root, name, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -94,4 +91,10 @@ int store_clear(struct store *store, const char *name)
 	if (r == 0 && unlinkat(root, name, AT_REMOVEDIR) < 0)
 		r = -errno;
 	return r;
+}
+
+int store_clear(struct store *store, const char *name)
+{
+	cleanup_fd int root = store_dup_root(store);
+	return root < 0 ? root : store_clear_at(root, name);
 }

@@ -102,7 +102,11 @@ static void set_add(struct set *set, uint64_t number)
 static bool find_parted(const struct survivors_change *changes, size_t count,
 			size_t cut, size_t *ret_first, size_t *ret_end)
 {
-	uint64_t group = cut > 0 ? changes[cut - 1].group : 0;
+	/* Others may lie between its parts, but no other group. */
+	size_t next = cut;
+	while (next < count && changes[next].group == 0)
+		next++;
+	uint64_t group = next < count ? changes[next].group : 0;
 	size_t first = count;
 	size_t end = 0;
 	for (size_t i = 0; group != 0 && i < count; i++) {
@@ -114,7 +118,7 @@ static bool find_parted(const struct survivors_change *changes, size_t count,
 	}
 	*ret_first = first;
 	*ret_end = end;
-	return end > cut;
+	return first < cut && end > cut;
 }
 
 /* A change of several parts survives as a whole, or not at all. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@
 #include "fusefs/profile.h"
 #include "fusefs/risk.h"
 #include "fusefs/scratch.h"
+#include "fusefs/snapshot.h"
 #include "fusefs/volume.h"
 
 static struct fusefs *fusefs_of(struct backend *backend)
@@ -177,6 +180,36 @@ static int crash(struct backend *backend, const struct plan *unseeded,
 	return r;
 }
 
+static int snapshot(struct backend *backend, const struct plan *unseeded,
+		    const char *directory, struct backend_report *ret_report,
+		    struct errmsg *reterr_why)
+{
+	struct fusefs *fusefs = fusefs_of(backend);
+	const struct plan plan = seeded(unseeded);
+	struct statx st;
+	if (plan.keep != PLAN_KEEP_NONE)
+		fetch_written(fusefs);
+	/* Its device is known without a request to ourselves. */
+	if (statx(AT_FDCWD, fusefs->config.mountpoint, AT_STATX_DONT_SYNC,
+		  STATX_INO, &st) < 0)
+		return -errno;
+	const struct snapshot take = {
+		.volume = fusefs->volume,
+		.plan = &plan,
+		.directory = directory,
+		.mount_device = makedev(st.stx_dev_major, st.stx_dev_minor),
+	};
+	int r = snapshot_take(&take, ret_report, reterr_why);
+	if (r == 0)
+		event_add(fusefs->events, "snapshot",
+			  "\"lost_records\":%llu,\"lost_bytes\":%llu,"
+			  "\"frozen_us\":%llu",
+			  (unsigned long long)ret_report->lost_records,
+			  (unsigned long long)ret_report->lost_bytes,
+			  (unsigned long long)ret_report->frozen_us);
+	return r;
+}
+
 /* A verb is no request, so it takes the gate by itself. */
 static int sync_all(struct backend *backend, struct errmsg *reterr_why)
 {
@@ -301,6 +334,7 @@ const struct backend_ops verbs_table = {
 	.set_mode = set_mode,
 	.get_mode = get_mode,
 	.crash = crash,
+	.snapshot = snapshot,
 	.sync = sync_all,
 	.evict = evict,
 	.status = status,

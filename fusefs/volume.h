@@ -107,6 +107,9 @@ struct volume {
 	_Atomic bool read_only;
 	/* While a crash still has the kernel's caches to invalidate. */
 	_Atomic bool invalidating;
+	/* While a snapshot reads the scratch file: nothing is overwritten there;
+	 * changes only with the gate closed. */
+	_Atomic bool copying;
 	_Atomic uint64_t commits;
 	_Atomic uint64_t lost_commits;
 	_Atomic uint64_t requests;
