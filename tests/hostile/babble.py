@@ -38,6 +38,8 @@ SEEDS = [
     "sync", "evict", "status format=json", "unsynced format=plain", "help",
     "mark something", "mode drop-writes", "allow-writes",
     "drop-writes for=2ms", "error-writes cycle=1s,1s", "error-writes",
+    "corrupt-bio-byte 1 r 0", "corrupt-bio-byte 2 w 255 0 for=1s", "error-reads",
+    "random-read-corrupt 5 seed=7", "random-write-corrupt 1000000000",
 ]
 
 points = 0
