@@ -293,6 +293,9 @@ static void status_counters(struct fields *record,
 	fields_unsigned(record, "corruptions", status->corruptions);
 	fields_unsigned(record, "commits", status->commits);
 	fields_unsigned(record, "requests", status->requests);
+	fields_unsigned(record, "faults", status->faults);
+	fields_unsigned(record, "seed", status->seed);
+	fields_string(record, "http", status->http ? status->http : "");
 	fields_unsigned(record, "open_files", status->open_files);
 	fields_unsigned(record, "inodes", status->inodes);
 	fields_unsigned(record, "scratch_bytes", status->scratch_bytes);
@@ -353,6 +356,70 @@ void answer_done(struct text *text, enum fields_format format, const char *what)
 	}
 	fields_begin(&record, text, format);
 	fields_string(&record, "done", what);
+	fields_end(&record);
+}
+
+void answer_faults_begin(struct fields *record, struct text *text,
+			 enum fields_format format)
+{
+	fields_begin(record, text, format);
+	if (format != FIELDS_TEXT)
+		fields_list_begin(record, "faults");
+}
+
+void answer_faults_add(void *user, const struct backend_fault *fault)
+{
+	struct fields *record = user;
+
+	if (record->format == FIELDS_TEXT) {
+		text_printf(record->text,
+			    "%s=%s # hits=%" PRIu64 " fired=%" PRIu64 "\n",
+			    fault->name, fault->terms, fault->hits,
+			    fault->fired);
+		return;
+	}
+	fields_item_begin(record);
+	fields_string(record, "rule", fault->name);
+	fields_string(record, "terms", fault->terms);
+	fields_unsigned(record, "hits", fault->hits);
+	fields_unsigned(record, "fired", fault->fired);
+	fields_item_end(record);
+}
+
+void answer_faults_end(struct fields *record)
+{
+	if (record->format == FIELDS_TEXT)
+		return;
+	fields_list_end(record);
+	fields_end(record);
+}
+
+void answer_faults_changed(struct text *text, enum fields_format format,
+			   const struct text *notes)
+{
+	struct fields record;
+	const char *words = notes->length_bytes > 0 ? notes->data : "";
+
+	if (format == FIELDS_TEXT) {
+		text_append(text, words, strlen(words));
+		return;
+	}
+	fields_begin(&record, text, format);
+	fields_string(&record, "done", "changed");
+	fields_string(&record, "notes", words);
+	fields_end(&record);
+}
+
+void answer_fired(struct text *text, enum fields_format format, uint64_t fired)
+{
+	struct fields record;
+
+	if (format == FIELDS_TEXT) {
+		text_printf(text, "fired %" PRIu64 "\n", fired);
+		return;
+	}
+	fields_begin(&record, text, format);
+	fields_unsigned(&record, "fired", fired);
 	fields_end(&record);
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/fields.h"
 
+struct backend_fault;
 struct backend_loss;
 struct backend_report;
 struct backend_status;
@@ -53,6 +54,17 @@ void answer_mode(struct text *text, enum fields_format format,
 /* A verb that has nothing to say but that it is done. */
 void answer_done(struct text *text, enum fields_format format,
 		 const char *what);
+/* The fault rules; fits backend_fault_fn, user is the struct fields. As text it
+ * is what can be written to the file `faults`. */
+void answer_faults_begin(struct fields *record, struct text *text,
+			 enum fields_format format);
+void answer_faults_add(void *user, const struct backend_fault *fault);
+void answer_faults_end(struct fields *record);
+/* notes: lines, or nothing. */
+void answer_faults_changed(struct text *text, enum fields_format format,
+			   const struct text *notes);
+void answer_fired(struct text *text, enum fields_format format, uint64_t fired);
+
 void answer_evict(struct text *text, enum fields_format format, uint64_t bytes);
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef FLAKEY_COMMON_BACKEND_H
 #define FLAKEY_COMMON_BACKEND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,6 +70,9 @@ struct backend_status {
 	uint64_t inodes; /* in memory */
 	uint64_t scratch_bytes;
 	uint64_t scratch_limit_bytes;
+	const char *http; /* where fault rules are served; NULL: not */
+	uint64_t seed;	  /* of the fault rules */
+	uint64_t faults;
 };
 
 /* One thing that a crash now would lose. */
@@ -86,6 +90,31 @@ struct backend_loss {
 
 /* Returns 0 to go on. */
 typedef int backend_loss_fn(void *user, const struct backend_loss *loss);
+
+/* How fault rules are changed: `text` are rules, or names of rules. */
+enum backend_fault_change {
+	BACKEND_FAULT_ADD, /* or replace those of the same name */
+	BACKEND_FAULT_SET, /* they become all that there are */
+	BACKEND_FAULT_REMOVE,
+	BACKEND_FAULT_CLEAR, /* without a text */
+};
+
+/* A fault rule as it is now. */
+struct backend_fault {
+	const char *name;
+	const char *terms;
+	uint64_t hits;
+	uint64_t fired;
+};
+typedef void backend_fault_fn(void *user, const struct backend_fault *fault);
+
+/* What is waited for: that a rule has fired so often. */
+struct backend_wait {
+	const char *rule;
+	uint64_t fired;
+	int64_t timeout_ms;
+	const atomic_bool *cancelled; /* NULL: cannot be */
+};
 
 /* All return 0 or a negative errno, with a sentence in reterr_why. */
 struct backend_ops {
@@ -111,6 +140,24 @@ struct backend_ops {
 		       struct backend_status *ret_status);
 	int (*unsynced)(struct backend *backend, backend_loss_fn *each,
 			void *user);
+	/* Fault rules. fault_change is NULL for a backend without any, and so
+	 * are the others, which come from any thread. Notes are lines that a
+	 * user should read. */
+	int (*fault_change)(struct backend *backend,
+			    enum backend_fault_change change, const char *text,
+			    struct text *notes, struct errmsg *reterr_why);
+	void (*fault_each)(struct backend *backend, backend_fault_fn *each,
+			   void *user);
+	/* May take long; ends early after fault_cancel(). */
+	int (*fault_wait)(struct backend *backend,
+			  const struct backend_wait *wait, uint64_t *ret_fired,
+			  struct errmsg *reterr_why);
+	void (*fault_cancel)(struct backend *backend);
+	/* Removes all rules, and returns what brings them back, or NULL: one of
+	 * the other two takes it. */
+	void *(*fault_empty)(struct backend *backend);
+	void (*fault_refill)(struct backend *backend, void *emptied);
+	void (*fault_forget)(struct backend *backend, void *emptied);
 };
 
 #endif

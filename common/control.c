@@ -24,6 +24,7 @@
 enum file {
 	FILE_CONTROL,
 	FILE_ERROR,
+	FILE_FAULTS,
 	FILE_LOG,
 	FILE_MODE,
 	FILE_STATUS,
@@ -36,6 +37,7 @@ static const struct {
 } files[] = {
 	[FILE_CONTROL] = {"control", true},
 	[FILE_ERROR] = {"error", false},
+	[FILE_FAULTS] = {"faults", true},
 	[FILE_LOG] = {"log", false},
 	[FILE_MODE] = {"mode", true},
 	[FILE_STATUS] = {"status", false},
@@ -58,6 +60,8 @@ struct control_handle {
 	struct control *control;
 	enum file file;
 	struct text content; /* what a read gives; not for the log */
+	/* The rules that opening has taken away, until others are written. */
+	void *emptied;
 	/* Within a line that was too long: its rest is refused, too. */
 	bool overlong;
 	/* Log: how far the reader's offsets lag behind the file's, because
@@ -179,6 +183,18 @@ static void copy_newest(struct control *control, const struct text *newest,
 	pthread_mutex_unlock(&control->mutex);
 }
 
+static void write_faults(struct control *control, struct text *text,
+			 enum fields_format format)
+{
+	struct fields record;
+
+	answer_faults_begin(&record, text, format);
+	if (control->ops->fault_change)
+		control->ops->fault_each(control->backend, answer_faults_add,
+					 &record);
+	answer_faults_end(&record);
+}
+
 static int fill(struct control *control, enum file file, struct text *content)
 {
 	int r = 0;
@@ -189,6 +205,9 @@ static int fill(struct control *control, enum file file, struct text *content)
 		break;
 	case FILE_ERROR:
 		copy_newest(control, &control->error, content);
+		break;
+	case FILE_FAULTS:
+		write_faults(control, content, FIELDS_TEXT);
 		break;
 	case FILE_LOG:
 		break;
@@ -225,10 +244,20 @@ int control_open(struct control *control, size_t index,
 	return 0;
 }
 
+static void forget_emptied(struct control_handle *handle)
+{
+	const struct control *control = handle->control;
+
+	if (handle->emptied)
+		control->ops->fault_forget(control->backend, handle->emptied);
+	handle->emptied = NULL;
+}
+
 void control_close(struct control_handle *handle)
 {
 	if (!handle)
 		return;
+	forget_emptied(handle);
 	text_done(&handle->content);
 	free(handle);
 }
@@ -358,6 +387,46 @@ static int do_mark(struct control *control, const struct verb *verb,
 	return r;
 }
 
+static int do_fault(struct control *control, const struct verb *verb,
+		    struct text *answer, struct errmsg *reterr_why)
+{
+	struct text notes;
+	int r = -ENOTSUP;
+
+	text_init(&notes);
+	if (control->ops->fault_change)
+		r = control->ops->fault_change(control->backend, verb->change,
+					       verb->rules, &notes, reterr_why);
+	else
+		errmsg_set(reterr_why, "this backend has no fault rules");
+	if (r == 0)
+		answer_faults_changed(answer, verb->format, &notes);
+	text_done(&notes);
+	return r;
+}
+
+static int do_wait(struct control *control, const struct verb *verb,
+		   struct text *answer, struct errmsg *reterr_why)
+{
+	uint64_t fired = 0;
+	int r;
+
+	if (!control->ops->fault_change) {
+		errmsg_set(reterr_why, "this backend has no fault rules");
+		return -ENOTSUP;
+	}
+	if (!verb->wait.cancelled) {
+		errmsg_set(reterr_why, "a wait stands alone in its write: "
+				       "nothing else can be done meanwhile");
+		return -EINVAL;
+	}
+	r = control->ops->fault_wait(control->backend, &verb->wait, &fired,
+				     reterr_why);
+	if (r == 0)
+		answer_fired(answer, verb->format, fired);
+	return r;
+}
+
 static int do_verb(struct control *control, const struct verb *verb,
 		   struct text *answer, struct errmsg *reterr_why)
 {
@@ -366,6 +435,11 @@ static int do_verb(struct control *control, const struct verb *verb,
 		return do_crash(control, verb, answer, reterr_why);
 	case VERB_EVICT:
 		return do_evict(control, verb, answer, reterr_why);
+	case VERB_FAULT:
+		return do_fault(control, verb, answer, reterr_why);
+	case VERB_FAULT_LIST:
+		write_faults(control, answer, verb->format);
+		return 0;
 	case VERB_HELP:
 		verb_help(answer, verb->format);
 		return 0;
@@ -382,12 +456,15 @@ static int do_verb(struct control *control, const struct verb *verb,
 		return do_sync(control, verb, answer, reterr_why);
 	case VERB_UNSYNCED:
 		return write_unsynced(control, answer, verb->format);
+	case VERB_WAIT:
+		return do_wait(control, verb, answer, reterr_why);
 	}
 	return -ENOENT;
 }
 
 static int do_line(struct control_handle *handle, char *line,
-		   struct text *answer, struct errmsg *reterr_why)
+		   const atomic_bool *cancelled, struct text *answer,
+		   struct errmsg *reterr_why)
 {
 	struct verb verb = {0};
 	int r;
@@ -400,6 +477,7 @@ static int do_line(struct control_handle *handle, char *line,
 	}
 	if (r < 0)
 		return r;
+	verb.wait.cancelled = cancelled;
 	r = do_verb(handle->control, &verb, answer, reterr_why);
 	if (r == -ENOTSUP && reterr_why->text[0] == '\0')
 		errmsg_set(reterr_why,
@@ -414,16 +492,17 @@ static int do_line(struct control_handle *handle, char *line,
 static int check_write(struct control_handle *handle, const char *data,
 		       size_t size_bytes, struct errmsg *reterr_why)
 {
-	bool overlong = handle->overlong || size_bytes > CONTROL_LINE_MAX;
+	bool overlong =
+		handle->overlong || size_bytes > control_write_max(handle);
 	size_t lines = 0;
 
 	handle->overlong =
 		overlong && (size_bytes == 0 || data[size_bytes - 1] != '\n');
 	if (overlong) {
 		errmsg_set(reterr_why,
-			   "a write has at most %d bytes: write one line at a "
+			   "a write has at most %zu bytes: write one line at a "
 			   "time",
-			   CONTROL_LINE_MAX);
+			   control_write_max(handle));
 		return -EINVAL;
 	}
 	if (memchr(data, '\0', size_bytes)) {
@@ -435,7 +514,8 @@ static int check_write(struct control_handle *handle, const char *data,
 	}
 	for (size_t i = 0; i < size_bytes; i++)
 		lines += data[i] == '\n';
-	if (lines > CONTROL_LINES_MAX) {
+	if (lines > CONTROL_LINES_MAX && handle->file != FILE_FAULTS &&
+	    (size_bytes < 6 || memcmp(data, "fault ", 6) != 0)) {
 		errmsg_set(reterr_why, "a write has at most %d lines",
 			   CONTROL_LINES_MAX);
 		return -EINVAL;
@@ -443,8 +523,27 @@ static int check_write(struct control_handle *handle, const char *data,
 	return 0;
 }
 
+/* Behind a line that ends with the word for it, rules are all the rest. */
+static bool takes_rest(const char *line)
+{
+	static const char *const starts[] = {"fault add", "fault set",
+					     "fault remove"};
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		size_t length = strlen(starts[i]);
+
+		if (strncmp(line, starts[i], length) == 0 &&
+		    (line[length] == '\0' ||
+		     (strncmp(line + length, " format=", 8) == 0 &&
+		      !strchr(line + length + 1, ' '))))
+			return true;
+	}
+	return false;
+}
+
 static int do_lines(struct control_handle *handle, char *lines,
-		    struct text *answer, struct errmsg *reterr_why)
+		    const atomic_bool *cancelled, struct text *answer,
+		    struct errmsg *reterr_why)
 {
 	struct errmsg why = {""};
 	unsigned int done = 0;
@@ -455,10 +554,14 @@ static int do_lines(struct control_handle *handle, char *lines,
 
 		if (next)
 			*next++ = '\0';
+		if (next && takes_rest(line)) {
+			next[-1] = ' ';
+			next = NULL;
+		}
 		/* What follows the last newline is no line. */
 		if (!next && !*line && line != lines)
 			break;
-		r = do_line(handle, line, answer, &why);
+		r = do_line(handle, line, cancelled, answer, &why);
 		if (r < 0 && done > 0)
 			errmsg_set(reterr_why,
 				   "line %u: %s; the %u before it %s done",
@@ -491,8 +594,38 @@ static void publish(struct control_handle *handle, struct text *text,
 	pthread_mutex_unlock(&control->mutex);
 }
 
-ssize_t control_write(struct control_handle *handle, const char *data,
-		      size_t size_bytes)
+/* All of the rules at once, or none: then also those that opening the file has
+ * taken away are as they were. */
+static int do_faults(struct control_handle *handle, const char *rules,
+		     struct text *answer, struct errmsg *reterr_why)
+{
+	const struct verb verb = {
+		.kind = VERB_FAULT,
+		.change = BACKEND_FAULT_ADD,
+		.rules = rules,
+	};
+	const struct control *control = handle->control;
+	int r = do_fault(handle->control, &verb, answer, reterr_why);
+
+	if (r < 0 && handle->emptied) {
+		control->ops->fault_refill(control->backend, handle->emptied);
+		handle->emptied = NULL;
+	}
+	forget_emptied(handle);
+	return r;
+}
+
+static int do_write(struct control_handle *handle, char *lines,
+		    const atomic_bool *cancelled, struct text *answer,
+		    struct errmsg *reterr_why)
+{
+	if (handle->file == FILE_FAULTS)
+		return do_faults(handle, lines, answer, reterr_why);
+	return do_lines(handle, lines, cancelled, answer, reterr_why);
+}
+
+ssize_t control_wait(struct control_handle *handle, const char *data,
+		     size_t size_bytes, const atomic_bool *cancelled)
 {
 	struct errmsg why = {""};
 	cleanup_free char *lines = NULL;
@@ -507,7 +640,8 @@ ssize_t control_write(struct control_handle *handle, const char *data,
 		lines = strndup(data, size_bytes);
 		if (!lines)
 			errmsg_set(&why, "out of memory");
-		r = lines ? do_lines(handle, lines, &answer, &why) : -ENOMEM;
+		r = lines ? do_write(handle, lines, cancelled, &answer, &why)
+			  : -ENOMEM;
 	}
 	if (r == 0 && text_result(&answer) < 0) {
 		text_clear(&answer);
@@ -521,7 +655,62 @@ ssize_t control_write(struct control_handle *handle, const char *data,
 	return r < 0 ? r : (ssize_t)size_bytes;
 }
 
+ssize_t control_write(struct control_handle *handle, const char *data,
+		      size_t size_bytes)
+{
+	return control_wait(handle, data, size_bytes, NULL);
+}
+
 bool control_write_blocks(const struct control_handle *handle)
 {
 	return files[handle->file].writable;
+}
+
+bool control_write_waits(const struct control_handle *handle, const char *data,
+			 size_t size_bytes)
+{
+	static const char word[] = "wait";
+	const char *end = data + size_bytes;
+
+	if (handle->file != FILE_CONTROL)
+		return false;
+	while (data < end && (*data == ' ' || *data == '\t'))
+		data++;
+	if ((size_t)(end - data) <= strlen(word) ||
+	    memcmp(data, word, strlen(word)) != 0 ||
+	    (data[strlen(word)] != ' ' && data[strlen(word)] != '\t'))
+		return false;
+	data = memchr(data, '\n', (size_t)(end - data));
+	return !data || data + 1 == end;
+}
+
+void control_cancel(struct control *control)
+{
+	if (control->ops->fault_change)
+		control->ops->fault_cancel(control->backend);
+}
+
+void control_truncate(struct control *control, size_t index)
+{
+	if (index == FILE_FAULTS && control->ops->fault_change)
+		control->ops->fault_forget(
+			control->backend,
+			control->ops->fault_empty(control->backend));
+}
+
+void control_truncate_open(struct control_handle *handle)
+{
+	const struct control *control = handle->control;
+
+	if (handle->file != FILE_FAULTS || !control->ops->fault_change)
+		return;
+	forget_emptied(handle);
+	handle->emptied = control->ops->fault_empty(control->backend);
+	text_clear(&handle->content);
+}
+
+size_t control_write_max(const struct control_handle *handle)
+{
+	return handle->file == FILE_FAULTS ? CONTROL_FAULTS_MAX
+					   : CONTROL_LINE_MAX;
 }

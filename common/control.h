@@ -6,6 +6,8 @@
  *
  *	mode      read: the mode line in force     write: a mode line
  *	control   write: a verb line, then read on the same handle: its answer
+ *	faults    read: the fault rules with counters    write: rules are added;
+ *		  truncating removes all, but not for rules that are refused
  *	status    read: JSON
  *	unsynced  read: what a crash now would lose
  *	log       read: the event log, JSON lines
@@ -13,13 +15,15 @@
  *
  * Verb lines of `control`: `VERB [KEY=VALUE ...] [format=text|json|plain]`.
  *	crash [keep=none|all] [digest=yes]   sync   evict   mark TEXT   mode LINE
- *	status   unsynced       help
+ *	status   unsynced       help   fault add|set|remove|clear|list [RULES]
+ *	wait RULE [fired=N] [timeout=TIME]
  * and the mode names as verbs: `drop-writes for=2s`.
  *
  * A handle that was written to answers reads with its own answer (or the
  * sentence of the refusal); a fresh handle of `control` reads the newest answer
  * of anybody. The formats are those of record.h; `mark` takes none, its text is
- * the whole rest of the line. Contents of status and unsynced are made at open, so that one
+ * the whole rest of the line. Behind a line `fault add`, `fault set` or `fault
+ * remove` without more, the rest of the write are its rules, one a line. Contents of status and unsynced are made at open, so that one
  * reader sees one moment. A trailing newline is optional; several lines in one
  * write are executed in order up to the first refusal, and that refusal says
  * how many were done. A line must come in one write(2): of a line that was too
@@ -37,6 +41,7 @@
 #ifndef FLAKEY_COMMON_CONTROL_H
 #define FLAKEY_COMMON_CONTROL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +50,9 @@
 #define CONTROL_DIRECTORY ".flakey"
 /* A longer write is refused as a whole with EINVAL. */
 #define CONTROL_LINE_MAX 65536
-/* A write of more lines is refused as a whole, too. */
+/* But rules may be as many as the kernel surely hands over at once. */
+#define CONTROL_FAULTS_MAX ((128 << 10) - 4096)
+/* A write of more lines is refused as a whole, too, but for rules. */
 #define CONTROL_LINES_MAX 256
 
 struct backend;
@@ -86,6 +93,25 @@ ssize_t control_read(struct control_handle *handle, void *buffer,
  * happened. */
 ssize_t control_write(struct control_handle *handle, const char *data,
 		      size_t size_bytes);
+
+/* Truncates a file, which only has a meaning for faults. */
+void control_truncate(struct control *control, size_t index);
+/* The same for the file of a handle that was opened so: rules that are refused
+ * when they are written next leave those that were there. */
+void control_truncate_open(struct control_handle *handle);
+
+/* Whether the write is only a verb that waits for something that may never be:
+ * it needs a thread of its own, and control_wait(), which is control_write() but
+ * that it ends, with -ECANCELED, after *cancelled was set and control_cancel()
+ * called. */
+bool control_write_waits(const struct control_handle *handle, const char *data,
+			 size_t size_bytes);
+ssize_t control_wait(struct control_handle *handle, const char *data,
+		     size_t size_bytes, const atomic_bool *cancelled);
+void control_cancel(struct control *control);
+
+/* The most that a write may have; more is refused. */
+size_t control_write_max(const struct control_handle *handle);
 
 /* True when the write has to wait for a verb's work: not a plain read. */
 bool control_write_blocks(const struct control_handle *handle);

@@ -18,6 +18,7 @@
 #include "common/errmsg.h"
 #include "common/escape.h"
 #include "common/fields.h"
+#include "common/flakey_inside.h"
 #include "common/mode.h"
 #include "common/plan.h"
 #include "common/subprocess.h"
@@ -25,17 +26,9 @@
 
 /* "flakey: " in front of what the program says. */
 #define SAID_PREFIX "flakey: "
-#define ARGUMENTS_MAX 24
+#define ARGUMENTS_MAX 28
 
 _Static_assert(FLAKEY_ERROR_MAX == ERRMSG_MAX, "a sentence has one size");
-
-struct flakey {
-	pthread_mutex_t mutex; /* guards error, and is held for a call */
-	struct client *client;
-	char *command; /* the program, for flakey_stop() */
-	char *control; /* NULL: the usual name */
-	struct errmsg error;
-};
 
 /* Copies as much of a structure as both sides know. The first member, the size
  * that the caller's version has, stays. */
@@ -167,6 +160,7 @@ static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 {
 	struct arguments arguments = {0};
 	char limit[24];
+	char seed[24];
 	int ran;
 	int r;
 
@@ -174,10 +168,13 @@ static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 		errmsg_set(reterr_why, "source and mountpoint must be set");
 		return -EINVAL;
 	}
+	(void)snprintf(seed, sizeof(seed), "%" PRIu64, config->seed);
 	(void)snprintf(limit, sizeof(limit), "%" PRIu64,
 		       config->scratch_limit_bytes);
 	add(&arguments, find_command(config->command));
 	add(&arguments, "mount");
+	add_option(&arguments, "--seed", config->seed ? seed : NULL);
+	add_option(&arguments, "--http", config->http);
 	add_option(&arguments, "--profile", config->profile);
 	add_option(&arguments, "--cache", config->cache);
 	add_option(&arguments, "--scratch", config->scratch);
@@ -281,7 +278,7 @@ const char *flakey_mountpoint(const struct flakey *flakey)
 	return client_mountpoint(flakey->client);
 }
 
-static int command(struct flakey *flakey, const char *line,
+int flakey_command(struct flakey *flakey, const char *line,
 		   struct text *ret_answer)
 {
 	int r;
@@ -327,7 +324,7 @@ static int switch_mode(struct flakey *flakey, struct mode mode,
 	if (mode.seed != 0 && !mode_has_chance(mode.kind))
 		return refuse(flakey, "only the random modes take a seed");
 	mode_format(&mode, line, sizeof(line));
-	return command(flakey, line, NULL);
+	return flakey_command(flakey, line, NULL);
 }
 
 static int switch_kind(struct flakey *flakey, enum mode_kind kind,
@@ -403,12 +400,12 @@ int flakey_random_write_corrupt(struct flakey *flakey, uint32_t probability,
 
 int flakey_sync(struct flakey *flakey)
 {
-	return command(flakey, "sync", NULL);
+	return flakey_command(flakey, "sync", NULL);
 }
 
 int flakey_evict(struct flakey *flakey)
 {
-	return command(flakey, "evict", NULL);
+	return flakey_command(flakey, "evict", NULL);
 }
 
 /* Where a member of a plain record goes. */
@@ -517,7 +514,7 @@ static int play_plan(struct flakey *flakey, struct text *line,
 	if (r < 0)
 		return r;
 	text_init(&answer);
-	r = command(flakey, line->data, &answer);
+	r = flakey_command(flakey, line->data, &answer);
 	if (r == 0 && ret_report) {
 		read_fields(answer.data, fields,
 			    sizeof(fields) / sizeof(fields[0]),
@@ -598,7 +595,7 @@ int flakey_status(struct flakey *flakey, struct flakey_info *ret_info)
 	int r;
 
 	text_init(&answer);
-	r = command(flakey, "status format=plain", &answer);
+	r = flakey_command(flakey, "status format=plain", &answer);
 	if (r == 0) {
 		read_fields(answer.data, fields,
 			    sizeof(fields) / sizeof(fields[0]),
@@ -678,7 +675,7 @@ int flakey_unsynced(struct flakey *flakey, flakey_loss_fn *each, void *user)
 	int r;
 
 	text_init(&answer);
-	r = command(flakey, "unsynced format=plain", &answer);
+	r = flakey_command(flakey, "unsynced format=plain", &answer);
 	if (r == 0)
 		count = each_loss(answer.data, each, user);
 	text_done(&answer);

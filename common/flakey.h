@@ -73,11 +73,15 @@ struct flakey_config {
 	/* The `flakey` program; else $FLAKEY_COMMAND, else where it was
 	 * installed, else by $PATH. */
 	const char *command;
+	/* Of all chance in fault rules; 0: one is chosen. */
+	uint64_t seed;
+	/* Where the fault rules are served over HTTP: "127.0.0.1:22381". */
+	const char *http;
 };
 
 #define FLAKEY_CONFIG_INIT                                                     \
 	{                                                                      \
-		sizeof(struct flakey_config), 0, 0, 0, 0, 0, 0, 0, 0, 0        \
+		sizeof(struct flakey_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
 	}
 
 /* How long a mode lasts. */
@@ -218,6 +222,18 @@ struct flakey_loss {
 	int dropped;	  /* synced, but while writes were dropped */
 };
 
+/* A fault rule as it is now. Valid during the call-back only. */
+struct flakey_fault {
+	size_t size;	   /* of this structure, set by the library */
+	const char *name;  /* "fs/write{path=*.wal}" */
+	const char *terms; /* "3*off->return(ENOSPC)" */
+	uint64_t hits;	   /* operations that it selects */
+	uint64_t fired;	   /* of which it did something to */
+};
+
+/* As flakey_loss_fn. */
+typedef int flakey_fault_fn(void *user, const struct flakey_fault *fault);
+
 /* Returns 0 to go on; anything else ends the list. It must not use the handle
  * that it was called for. */
 typedef int flakey_loss_fn(void *user, const struct flakey_loss *loss);
@@ -310,6 +326,28 @@ FLAKEY_API int flakey_sync(struct flakey *flakey);
 
 /* Drops clean cached pages: programs then see what the disk has. */
 FLAKEY_API int flakey_evict(struct flakey *flakey);
+
+/* Fault rules, as docs/fault-rules.md has them: one a line or separated by ';'.
+ * All of them come into force, or with -EINVAL none; the sentence begins with
+ * "offset N: ". add puts them to those that there are, and replaces those of the
+ * same name; set makes them all that there are; remove takes names (-ENOENT). */
+FLAKEY_API int flakey_fault_add(struct flakey *flakey, const char *rules);
+FLAKEY_API int flakey_fault_set(struct flakey *flakey, const char *rules);
+FLAKEY_API int flakey_fault_remove(struct flakey *flakey, const char *names);
+FLAKEY_API int flakey_fault_clear(struct flakey *flakey);
+
+/* Calls each (NULL: none) for the rules in their order. Returns how many there
+ * are. */
+FLAKEY_API int flakey_fault_list(struct flakey *flakey, flakey_fault_fn *each,
+				 void *user);
+
+/* Returns when the rule has fired so often, and in ret_fired (NULL: not wanted)
+ * how often it has. -ETIMEDOUT: it did not, within timeout_ms, at most an hour;
+ * -ENOENT: there is no such rule, or it was removed. Other calls on the handle do
+ * not wait for this one. */
+FLAKEY_API int flakey_fault_wait(struct flakey *flakey, const char *name,
+				 uint64_t fired, int64_t timeout_ms,
+				 uint64_t *ret_fired);
 
 FLAKEY_API int flakey_status(struct flakey *flakey,
 			     struct flakey_info *ret_info);

@@ -32,6 +32,8 @@ static const struct {
 	{"error-writes", "[for=TIME] [cycle=UP,DOWN]",
 	 "commits fail and nothing arrives", VERB_MODE},
 	{"evict", "", "drop clean cached pages", VERB_EVICT},
+	{"fault", "add|set|remove|clear|list [RULES]", "change the fault rules",
+	 VERB_FAULT},
 	{"help", "", "list the verbs", VERB_HELP},
 	{"mark", "TEXT", "put a remark into the log", VERB_MARK},
 	{"mode", "MODE [for=TIME] [cycle=UP,DOWN]", "switch the mode",
@@ -45,12 +47,14 @@ static const struct {
 	{"status", "", "say how things are", VERB_STATUS},
 	{"sync", "", "commit everything", VERB_SYNC},
 	{"unsynced", "", "say what a crash now would lose", VERB_UNSYNCED},
+	{"wait", "RULE [fired=N] [timeout=TIME]",
+	 "wait until a fault rule has fired", VERB_WAIT},
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
-static int parse_format(const char *name, enum fields_format *ret_format,
-			struct errmsg *reterr_why)
+int verb_parse_format(const char *name, enum fields_format *ret_format,
+		      struct errmsg *reterr_why)
 {
 	static const char *const names[] = {
 		[FIELDS_TEXT] = "text",
@@ -89,8 +93,8 @@ static int take_format(char *arguments, enum fields_format *ret_format,
 				return -EINVAL;
 			}
 			word[length] = '\0';
-			r = parse_format(word + strlen(FORMAT_KEY), ret_format,
-					 reterr_why);
+			r = verb_parse_format(word + strlen(FORMAT_KEY),
+					      ret_format, reterr_why);
 			word[length] = after;
 			memset(word, ' ', length);
 		}
@@ -201,6 +205,10 @@ static int parse_arguments(const char *line, const char *name, char *arguments,
 
 	if (verb->kind == VERB_MARK)
 		return parse_mark(arguments, verb, reterr_why);
+	if (verb->kind == VERB_FAULT)
+		return verb_parse_fault(arguments, verb, reterr_why);
+	if (verb->kind == VERB_WAIT)
+		return verb_parse_wait(arguments, verb, reterr_why);
 	r = take_format(arguments, &verb->format, reterr_why);
 	if (r < 0)
 		return r;
@@ -279,6 +287,7 @@ void verb_help(struct text *text, enum fields_format format)
 	fields_list_end(&record);
 	fields_end(&record);
 	if (format == FIELDS_TEXT)
-		text_printf(text, "each but mark also takes "
-				  "format=text|json|plain\n");
+		text_printf(text,
+			    "each but mark also takes "
+			    "format=text|json|plain, fault before RULES\n");
 }

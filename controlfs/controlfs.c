@@ -2,7 +2,9 @@
 #include "controlfs/controlfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,11 +13,13 @@
 #include "common/control.h"
 #include "common/list.h"
 
-/* A write that waits for its turn, or other work. */
+/* A write that waits for its turn, a verb that waits, or other work. */
 struct job {
 	struct list link;
 	void (*work)(void *user); /* NULL: it is a write */
 	void *user;
+	struct controlfs *controlfs;
+	atomic_bool cancelled;
 	fuse_req_t req;
 	struct control_handle *handle;
 	size_t size_bytes;
@@ -26,10 +30,13 @@ struct controlfs {
 	struct controlfs_config config;
 	pthread_t thread;
 	bool running;
-	pthread_mutex_t lock; /* guards the two below */
+	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t wake;
 	struct list jobs;
 	bool stop;
+	struct list waits; /* jobs with a thread of their own */
+	size_t wait_count;
+	pthread_cond_t waited; /* there are fewer of them */
 };
 
 struct controlfs *controlfs_new(const struct controlfs_config *config)
@@ -41,7 +48,9 @@ struct controlfs *controlfs_new(const struct controlfs_config *config)
 	controlfs->config = *config;
 	pthread_mutex_init(&controlfs->lock, NULL);
 	pthread_cond_init(&controlfs->wake, NULL);
+	pthread_cond_init(&controlfs->waited, NULL);
 	list_init(&controlfs->jobs);
+	list_init(&controlfs->waits);
 	return controlfs;
 }
 
@@ -52,6 +61,7 @@ void controlfs_free(struct controlfs *controlfs)
 	controlfs_stop(controlfs);
 	pthread_mutex_destroy(&controlfs->lock);
 	pthread_cond_destroy(&controlfs->wake);
+	pthread_cond_destroy(&controlfs->waited);
 	free(controlfs);
 }
 
@@ -107,6 +117,8 @@ void controlfs_open(struct controlfs *controlfs, fuse_req_t req,
 		fuse_reply_err(req, -r);
 		return;
 	}
+	if (fi->flags & O_TRUNC)
+		control_truncate_open(handle);
 	fi->fh = (uint64_t)(uintptr_t)handle;
 	fi->direct_io = 1;
 	if (fuse_reply_open(req, fi) == -ENOENT)
@@ -116,6 +128,13 @@ void controlfs_open(struct controlfs *controlfs, fuse_req_t req,
 static struct control_handle *handle_of(const struct fuse_file_info *fi)
 {
 	return (struct control_handle *)(uintptr_t)fi->fh;
+}
+
+void controlfs_truncate(struct controlfs *controlfs, fuse_ino_t nodeid)
+{
+	if (nodeid > controlfs->config.first_node)
+		control_truncate(controlfs->config.control,
+				 index_of(controlfs, nodeid));
 }
 
 void controlfs_release(const struct fuse_file_info *fi)
@@ -168,6 +187,68 @@ int controlfs_do(struct controlfs *controlfs, void (*work)(void *user),
 	return 0;
 }
 
+static void cancel(struct job *job)
+{
+	atomic_store(&job->cancelled, true);
+	control_cancel(job->controlfs->config.control);
+}
+
+/* The program that waits got a signal. */
+static void interrupt(fuse_req_t req, void *user)
+{
+	(void)req;
+	cancel(user);
+}
+
+static void *run_wait(void *user)
+{
+	struct job *job = user;
+	struct controlfs *controlfs = job->controlfs;
+	ssize_t size = control_wait(job->handle, job->data, job->size_bytes,
+				    &job->cancelled);
+
+	/* Returns when nobody is in interrupt() any more. */
+	fuse_req_interrupt_func(job->req, NULL, NULL);
+	reply_written(job->req, size == -ECANCELED ? -EINTR : size);
+	pthread_mutex_lock(&controlfs->lock);
+	list_remove(&job->link);
+	controlfs->wait_count--;
+	pthread_cond_signal(&controlfs->waited);
+	pthread_mutex_unlock(&controlfs->lock);
+	free(job);
+	return NULL;
+}
+
+/* Takes the job over. */
+static void start_wait(struct controlfs *controlfs, struct job *job)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+	bool full;
+
+	pthread_mutex_lock(&controlfs->lock);
+	full = controlfs->stop || controlfs->wait_count == CONTROLFS_WAITS_MAX;
+	if (!full) {
+		list_append(&controlfs->waits, &job->link);
+		controlfs->wait_count++;
+	}
+	pthread_mutex_unlock(&controlfs->lock);
+	if (full) {
+		fuse_reply_err(job->req, EAGAIN);
+		free(job);
+		return;
+	}
+	fuse_req_interrupt_func(job->req, interrupt, job);
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &detached, run_wait, job) != 0) {
+		/* Then it is answered as things are. */
+		atomic_store(&job->cancelled, true);
+		run_wait(job);
+	}
+	pthread_attr_destroy(&detached);
+}
+
 /* The offset means nothing: echo >> and a second write begin a new line. */
 void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
 		     const struct fuse_file_info *fi, const char *data,
@@ -180,8 +261,8 @@ void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
 		reply_written(req, control_write(handle, data, size_bytes));
 		return;
 	}
-	if (size_bytes > CONTROL_LINE_MAX)
-		size_bytes = CONTROL_LINE_MAX + 1; /* refused for its length */
+	if (size_bytes > control_write_max(handle))
+		size_bytes = control_write_max(handle) + 1; /* is refused */
 	job = malloc(sizeof(*job) + size_bytes);
 	if (!job) {
 		fuse_reply_err(req, ENOMEM);
@@ -192,7 +273,12 @@ void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
 	job->handle = handle;
 	job->size_bytes = size_bytes;
 	memcpy(job->data, data, size_bytes);
-	add_job(controlfs, job);
+	job->controlfs = controlfs;
+	atomic_init(&job->cancelled, false);
+	if (control_write_waits(handle, data, size_bytes))
+		start_wait(controlfs, job);
+	else
+		add_job(controlfs, job);
 }
 
 void controlfs_readdir(fuse_req_t req, size_t size_bytes, off_t offset)
@@ -269,6 +355,16 @@ int controlfs_start(struct controlfs *controlfs)
 	return -r;
 }
 
+static void end_waits(struct controlfs *controlfs)
+{
+	pthread_mutex_lock(&controlfs->lock);
+	list_for_each(node, following, &controlfs->waits)
+		cancel(list_entry(node, struct job, link));
+	while (controlfs->wait_count > 0)
+		pthread_cond_wait(&controlfs->waited, &controlfs->lock);
+	pthread_mutex_unlock(&controlfs->lock);
+}
+
 void controlfs_stop(struct controlfs *controlfs)
 {
 	if (!controlfs->running)
@@ -279,4 +375,5 @@ void controlfs_stop(struct controlfs *controlfs)
 	pthread_cond_signal(&controlfs->wake);
 	pthread_mutex_unlock(&controlfs->lock);
 	pthread_join(controlfs->thread, NULL);
+	end_waits(controlfs);
 }

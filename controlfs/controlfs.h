@@ -6,8 +6,9 @@
  * those on.
  *
  * Lines that are written are done one after the other by a thread of its own,
- * so that a verb never waits for a thread that it needs. All else is answered
- * by the caller's.
+ * so that a verb never waits for a thread that it needs. A verb that waits for
+ * something has a thread to itself, and others go on. All else is answered by
+ * the caller's.
  */
 #ifndef FLAKEY_CONTROLFS_CONTROLFS_H
 #define FLAKEY_CONTROLFS_CONTROLFS_H
@@ -23,6 +24,9 @@
 
 struct control;
 struct controlfs;
+
+/* More verbs do not wait at once: they are told EAGAIN. */
+#define CONTROLFS_WAITS_MAX 64
 
 struct controlfs_config {
 	struct control *control; /* borrowed */
@@ -65,6 +69,8 @@ void controlfs_write(struct controlfs *controlfs, fuse_req_t req,
 		     const struct fuse_file_info *fi, const char *data,
 		     size_t size_bytes);
 void controlfs_readdir(fuse_req_t req, size_t size_bytes, off_t offset);
+/* truncate(2) of a file, which the caller answers. */
+void controlfs_truncate(struct controlfs *controlfs, fuse_ino_t nodeid);
 /* Lets go of what open made; the caller answers. */
 void controlfs_release(const struct fuse_file_info *fi);
 

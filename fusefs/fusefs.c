@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "common/log.h"
 #include "common/mountinfo.h"
 #include "common/subprocess.h"
+#include "common/text.h"
 #include "controlfs/controlfs.h"
 #include "fusefs/commit.h"
 #include "fusefs/fault.h"
@@ -27,6 +29,7 @@
 #include "fusefs/ops.h"
 #include "fusefs/probe.h"
 #include "fusefs/rules.h"
+#include "fusefs/rules_http.h"
 #include "fusefs/verbs.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
@@ -78,6 +81,8 @@ static int copy_config(struct fusefs *fusefs,
 		copy(config->profile ? config->profile : "ext4");
 	fusefs->config.scratch = copy(scratch_of(config));
 	fusefs->config.control = NULL;
+	if (config->http != NULL)
+		fusefs->config.http = copy(config->http);
 	bool controlled = strcmp(control, "none") != 0;
 	if (controlled)
 		fusefs->control_name = copy(control);
@@ -85,6 +90,7 @@ static int copy_config(struct fusefs *fusefs,
 	fusefs->gid = getegid();
 	if (fusefs->config.profile == NULL || fusefs->config.scratch == NULL ||
 	    (controlled && fusefs->control_name == NULL) ||
+	    (config->http != NULL && fusefs->config.http == NULL) ||
 	    (fusefs->config.source == NULL && source == ENOMEM) ||
 	    (fusefs->config.mountpoint == NULL && mountpoint == ENOMEM))
 		return -ENOMEM;
@@ -234,6 +240,38 @@ static unsigned int unseen(enum fusefs_cache cache)
 	}
 }
 
+/* A mount that was given none has one that can be read, and given again. */
+static uint64_t choose_seed(void)
+{
+	uint32_t seed = 0;
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0 || seed == 0)
+		seed = 1; /* as good as any other */
+	return seed;
+}
+
+static int make_rules(struct fusefs *fusefs, struct errmsg *reterr_why)
+{
+	const char *faults = fusefs->config.faults;
+	struct errmsg why = {""};
+	struct text notes;
+	if (fusefs->config.seed == 0)
+		fusefs->config.seed = choose_seed();
+	fusefs->rules = rules_new(fusefs->events, fusefs->config.seed);
+	if (fusefs->rules == NULL)
+		return -ENOMEM;
+	rules_set_unseen(fusefs->rules, unseen(fusefs->config.cache));
+	if (faults == NULL)
+		return 0;
+	text_init(&notes);
+	int r = rules_set(fusefs->rules, faults, strlen(faults), true, &notes,
+			  &why);
+	if (r < 0 && r != -ENOMEM)
+		errmsg_set(reterr_why, "the fault rules in FLAKEY_FAULTS: %s",
+			   why.text);
+	text_done(&notes);
+	return r;
+}
+
 static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
 	fusefs->events = event_new();
@@ -251,14 +289,13 @@ static int build(struct fusefs *fusefs, struct errmsg *reterr_why)
 			    reterr_why);
 	if (r < 0)
 		return r;
+	r = make_rules(fusefs, reterr_why);
+	if (r < 0)
+		return r;
 	fusefs->control = control_new((struct backend *)fusefs, &verbs_table,
 				      fusefs->events);
 	if (fusefs->control == NULL || ops_control_new(fusefs) < 0)
 		return -ENOMEM;
-	fusefs->rules = rules_new(fusefs->events, 0);
-	if (fusefs->rules == NULL)
-		return -ENOMEM;
-	rules_set_unseen(fusefs->rules, unseen(fusefs->config.cache));
 	fusefs->faults = fault_new(fusefs);
 	if (fusefs->faults == NULL)
 		return -ENOMEM;
@@ -377,6 +414,12 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 	/* Before any thread starts, so that all inherit the mask. */
 	fusefs->signal_fd = signal_descriptor();
 	int r = fusefs->signal_fd < 0 ? -errno : 0;
+	if (r == 0 && fusefs->config.http != NULL) {
+		r = rules_http_start(fusefs->rules, fusefs->config.http,
+				     &fusefs->http, reterr_why);
+		if (r < 0)
+			return r;
+	}
 	if (r == 0)
 		r = loop_new(fusefs->session, fusefs->faults, &fusefs->loop);
 	if (r == 0)
@@ -394,6 +437,8 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 
 static void stop(struct fusefs *fusefs)
 {
+	rules_http_stop(fusefs->http);
+	fusefs->http = NULL;
 	if (fusefs->controlfs != NULL)
 		controlfs_stop(fusefs->controlfs);
 	loop_stop(fusefs->loop);
@@ -438,6 +483,7 @@ void fusefs_free(struct fusefs *fusefs)
 	free((char *)fusefs->config.mountpoint);
 	free((char *)fusefs->config.profile);
 	free((char *)fusefs->config.scratch);
+	free((char *)fusefs->config.http);
 	free(fusefs->control_name);
 	free(fusefs);
 }

@@ -24,6 +24,10 @@ struct fusefs_config {
 	const char *control;	/* NULL: ".flakey"; "none": no control files */
 	uint64_t scratch_limit_bytes; /* 0: no limit but the disk's */
 	enum fusefs_cache cache;
+	/* Of all chance in fault rules, or 0: one is chosen. */
+	uint64_t seed;
+	const char *faults; /* rules to begin with, or NULL */
+	const char *http;   /* where they are served, or NULL */
 	bool allow_other;
 	bool store_sync; /* wait for the store's own disk at each commit */
 	bool debug;	 /* print every request to stderr */

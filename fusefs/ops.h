@@ -28,6 +28,7 @@ struct inode;
 struct listing;
 struct loop;
 struct rules;
+struct rules_http;
 struct volume;
 
 /* We are the only writer of the live image, so the kernel may remember; a crash
@@ -61,12 +62,13 @@ struct fusefs {
 	struct fusefs_config config; /* strings are ours */
 	struct volume *volume;
 	struct event_log *events;
+	struct rules *rules;
+	struct rules_http *http; /* NULL: they are not served */
 	struct control *control;
 	struct controlfs *controlfs;
 	char *control_name; /* NULL: no control files */
 	struct fuse_session *session;
 	struct loop *loop;
-	struct rules *rules;
 	struct faults *faults;
 	bool mounted;
 	int signal_fd;
@@ -221,6 +223,7 @@ void ops_control_read(fuse_req_t req, struct fuse_file_info *fi, size_t size,
 void ops_control_write(fuse_req_t req, struct fusefs *fusefs,
 		       struct fuse_file_info *fi, const char *data,
 		       size_t size);
+void ops_control_truncate(struct fusefs *fusefs, fuse_ino_t nodeid);
 void ops_control_readdir(fuse_req_t req, size_t size, off_t offset);
 /* Makes controlfs. 0 or -ENOMEM. */
 int ops_control_new(struct fusefs *fusefs);

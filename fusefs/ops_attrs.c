@@ -162,6 +162,8 @@ void ops_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr,
 	if (ops_is_control(nodeid)) {
 		/* `echo x > control` truncates first; nothing else can
 		 * change. */
+		if (to_set & FUSE_SET_ATTR_SIZE && attr->st_size == 0)
+			ops_control_truncate(fusefs, nodeid);
 		ops_control_getattr(req, fusefs, nodeid);
 		ops_leave(fusefs);
 		return;

@@ -107,6 +107,12 @@ void ops_control_write(fuse_req_t req, struct fusefs *fusefs,
 		controlfs_write(fusefs->controlfs, req, fi, data, size);
 }
 
+void ops_control_truncate(struct fusefs *fusefs, fuse_ino_t nodeid)
+{
+	if (nodeid != probe_node())
+		controlfs_truncate(fusefs->controlfs, nodeid);
+}
+
 void ops_control_readdir(fuse_req_t req, size_t size, off_t offset)
 {
 	controlfs_readdir(req, size, offset);

@@ -123,7 +123,7 @@ struct rule_verdict {
 	int id; /* enum terms_id, but never TERMS_OFF, or enum rule_action */
 	const struct terms_value *args;
 	int error;		 /* of TERMS_RETURN and RULE_FAIL_AFTER: EIO */
-	const struct plan *plan; /* of TERMS_PANIC, RULE_CRASH and _SNAPSHOT */
+	const struct plan *plan; /* of TERMS_PANIC, RULE_CRASH, _SNAPSHOT */
 	struct rule *rule;	 /* referenced */
 	size_t term;		 /* in the rule's chain */
 	uint64_t hit;		 /* of the rule, from 1 */

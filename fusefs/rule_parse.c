@@ -61,6 +61,13 @@ static int parse_terms(struct parser *parser, uint64_t seed)
 	struct rule *rule = parser->rule;
 	const struct rule_source *source = parser->terms;
 	size_t count = 0;
+	/* A list has one rule a line. */
+	for (size_t i = source->begin; i < source->end; i++)
+		if ((unsigned char)source->string[i] < ' ' &&
+		    source->string[i] != '\t')
+			return refuse(parser->why, i,
+				      "a rule has one line, and no byte that "
+				      "is no text");
 	int r = terms_parse(source->string + source->begin,
 			    source->end - source->begin, &rule_language,
 			    terms_seed(seed, rule->name), &rule->terms,

@@ -105,6 +105,10 @@ typedef void rules_visitor(void *user, const struct rules_info *info);
 int rules_set(struct rules *rules, const char *text, size_t length_bytes,
 	      bool all, struct text *notes, struct errmsg *reterr_why);
 
+/* The same for one rule, of whose terms blanks at both ends are no part. */
+int rules_set_one(struct rules *rules, const char *name, const char *terms,
+		  size_t length_bytes, struct errmsg *reterr_why);
+
 /* Removes the rules of these names, which are separated as above, or with
  * -ENOENT none. */
 int rules_remove(struct rules *rules, const char *names, size_t length_bytes,
@@ -149,5 +153,6 @@ int rules_watch_fired(struct rules *rules);
 void rules_unwatch_fired(struct rules *rules);
 
 uint64_t rules_seed(const struct rules *rules);
+size_t rules_count(struct rules *rules);
 
 #endif

@@ -185,23 +185,18 @@ static void write_notes(const struct rules *rules, const struct draft *fresh,
 	}
 }
 
-int rules_set(struct rules *rules, const char *text, size_t length_bytes,
-	      bool all, struct text *notes, struct errmsg *reterr_why)
+/* Puts the new rules into the set, or makes them all of it. */
+static int apply(struct rules *rules, const struct draft *fresh, bool all,
+		 struct errmsg *reterr_why)
 {
-	struct draft fresh = {0};
 	struct draft whole = {0};
-	int r = draft_parse(&fresh, text, length_bytes, rules->seed,
-			    reterr_why);
-	if (r < 0) {
-		draft_done(&fresh);
-		return r;
-	}
+	int r = 0;
 	pthread_mutex_lock(&rules->change_lock);
 	if (!all)
 		r = draft_copy(&whole, rules->table);
-	for (size_t i = 0; r == 0 && i < fresh.count; i++) {
-		rule_ref(fresh.list[i]);
-		r = draft_put(&whole, fresh.list[i]);
+	for (size_t i = 0; r == 0 && i < fresh->count; i++) {
+		rule_ref(fresh->list[i]);
+		r = draft_put(&whole, fresh->list[i]);
 	}
 	if (r < 0)
 		errmsg_set(reterr_why, "not enough memory for the rules");
@@ -213,8 +208,44 @@ int rules_set(struct rules *rules, const char *text, size_t length_bytes,
 	else
 		draft_done(&whole);
 	pthread_mutex_unlock(&rules->change_lock);
+	return r;
+}
+
+int rules_set(struct rules *rules, const char *text, size_t length_bytes,
+	      bool all, struct text *notes, struct errmsg *reterr_why)
+{
+	struct draft fresh = {0};
+	int r = draft_parse(&fresh, text, length_bytes, rules->seed,
+			    reterr_why);
+	if (r == 0)
+		r = apply(rules, &fresh, all, reterr_why);
 	if (r == 0)
 		write_notes(rules, &fresh, notes);
+	draft_done(&fresh);
+	return r;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+int rules_set_one(struct rules *rules, const char *name, const char *terms,
+		  size_t length_bytes, struct errmsg *reterr_why)
+{
+	const struct rule_source left = {name, 0, strlen(name)};
+	struct rule_source right = {terms, 0, length_bytes};
+	struct draft fresh = {0};
+	struct rule *rule;
+	while (right.begin < right.end && is_blank(terms[right.begin]))
+		right.begin++;
+	while (right.end > right.begin && is_blank(terms[right.end - 1]))
+		right.end--;
+	int r = rule_parse(&left, &right, rules->seed, &rule, reterr_why);
+	if (r == 0)
+		r = draft_add(&fresh, rule);
+	if (r == 0)
+		r = apply(rules, &fresh, false, reterr_why);
 	draft_done(&fresh);
 	return r;
 }

@@ -74,6 +74,14 @@ int rules_visit(struct rules *rules, const char *name, rules_visitor *visitor,
 	return r;
 }
 
+size_t rules_count(struct rules *rules)
+{
+	struct rules_table *table = rules_hold(rules);
+	size_t count = rules_table_count(table);
+	rules_table_unref(table);
+	return count;
+}
+
 /* The rule of the name as it is now, with a reference. */
 static int hold_rule(struct rules *rules, const char *name,
 		     struct rule **ret_rule, struct errmsg *reterr_why)

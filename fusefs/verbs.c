@@ -28,8 +28,11 @@
 #include "fusefs/ops.h"
 #include "fusefs/profile.h"
 #include "fusefs/risk.h"
+#include "fusefs/rules.h"
+#include "fusefs/rules_http.h"
 #include "fusefs/scratch.h"
 #include "fusefs/snapshot.h"
+#include "fusefs/verbs_fault.h"
 #include "fusefs/volume.h"
 
 static struct fusefs *fusefs_of(struct backend *backend)
@@ -322,6 +325,10 @@ static void status(struct backend *backend, struct backend_status *ret_status)
 		.inodes = totals.inodes,
 		.scratch_bytes = scratch_used(volume->scratch),
 		.scratch_limit_bytes = scratch_limit(volume->scratch),
+		.http = fusefs->http == NULL ? NULL
+					     : rules_http_address(fusefs->http),
+		.seed = rules_seed(fusefs->rules),
+		.faults = rules_count(fusefs->rules),
 	};
 }
 
@@ -339,4 +346,11 @@ const struct backend_ops verbs_table = {
 	.evict = evict,
 	.status = status,
 	.unsynced = unsynced,
+	.fault_change = verbs_fault_change,
+	.fault_each = verbs_fault_each,
+	.fault_wait = verbs_fault_wait,
+	.fault_cancel = verbs_fault_cancel,
+	.fault_empty = verbs_fault_empty,
+	.fault_refill = verbs_fault_refill,
+	.fault_forget = verbs_fault_forget,
 };

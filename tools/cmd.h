@@ -87,6 +87,7 @@ extern const struct cmd cmd_failpoint_parse;
 extern const struct cmd cmd_failpoint_set;
 extern const struct cmd cmd_failpoint_status;
 extern const struct cmd cmd_failpoint_wait;
+extern const struct cmd cmd_fault;
 extern const struct cmd cmd_log;
 extern const struct cmd cmd_mode;
 extern const struct cmd cmd_mount;

@@ -3,10 +3,6 @@
  * `flakey failpoint VERB`: a command in the command, whose verbs are files of
  * their own, cmd_failpoint_VERB.c.
  */
-#include <stdlib.h>
-
-#include "common/cleanup.h"
-#include "common/log.h"
 #include "tools/cmd.h"
 #include "tools/program.h"
 
@@ -32,24 +28,7 @@ static const struct program failpoint = {
 
 static int run(const struct cmd_args *args)
 {
-	cleanup_free char **words =
-		calloc((size_t)args->operand_count + 3, sizeof(*words));
-	static char name[] = "failpoint";
-	static char json[] = "--json";
-	int count = 0;
-
-	if (!words) {
-		log_error("out of memory");
-		return CMD_FAILED;
-	}
-	words[count++] = name;
-	words[count++] = args->operands[0];
-	/* It may be asked for before the verb, too. */
-	if (args->json)
-		words[count++] = json;
-	for (int i = 1; i < args->operand_count; i++)
-		words[count++] = args->operands[i];
-	return program_main(&failpoint, count, words);
+	return program_inner(&failpoint, "failpoint", args);
 }
 
 const struct cmd cmd_failpoint = {

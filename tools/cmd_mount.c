@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ static const struct cmd_option options[] = {
 	{"foreground", 'f', NULL, "serve in this process"},
 	{"format", 0, NULL, "dm: lose what SOURCE holds, if it does"},
 	{"fstype", 0, "ext4|xfs|btrfs", "dm: the file system; ext4"},
+	{"http", 0, "ADDRESS",
+	 "serve the fault rules there, as gofail does its points"},
 	{"mkfs-options", 0, "WORDS", "dm: more words for mkfs"},
 	{"name", 0, "NAME", "dm: the device's, below /dev/mapper"},
 	{"options", 'o', "NAME[=VALUE],...",
@@ -36,6 +39,7 @@ static const struct cmd_option options[] = {
 	{"scratch", 0, "DIR",
 	 "where unsynced data lies; else $TMPDIR or /var/tmp"},
 	{"scratch-limit", 0, "SIZE", "how much of it: 64M, 2G; else no limit"},
+	{"seed", 0, "N", "of all chance in fault rules; else one is chosen"},
 	{"size", 0, "SIZE", "dm: of a new image: 512M; else 1G"},
 	{"store-sync", 0, NULL, "wait for the store's own disk, too"},
 	{0},
@@ -135,6 +139,7 @@ static int run(const struct cmd_args *args)
 	}
 	mount.config.source = places.source;
 	mount.config.mountpoint = places.mountpoint;
+	mount.config.faults = getenv("FLAKEY_FAULTS");
 	if (r == 0)
 		r = start(args, &mount, &why);
 	if (r < 0)
@@ -152,6 +157,7 @@ const struct cmd cmd_mount = {
 		"exactly what a power failure now would leave. Returns when the\n"
 		"mount works; a server in the background goes on until 'flakey\n"
 		"umount MOUNTPOINT'. 'mount -t fuse.flakey' works, too.\n"
+		"$FLAKEY_FAULTS may have fault rules to begin with.\n"
 		"\n"
 		"With --backend dm, SOURCE is an image file (made if missing), a\n"
 		"block device, a folder for an image, or the word new for one\n"

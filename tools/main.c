@@ -24,6 +24,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_mode_error,
 	&cmd_evict,
 	&cmd_failpoint,
+	&cmd_fault,
 	&cmd_log,
 	&cmd_mode,
 	&cmd_mount,

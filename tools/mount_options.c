@@ -16,9 +16,11 @@ enum option {
 	OPTION_CONTROL,
 	OPTION_DEBUG,
 	OPTION_FOREGROUND,
+	OPTION_HTTP,
 	OPTION_PROFILE,
 	OPTION_SCRATCH,
 	OPTION_SCRATCH_LIMIT,
+	OPTION_SEED,
 	OPTION_STORE_SYNC,
 	OPTION_COUNT,
 };
@@ -33,9 +35,11 @@ static const struct {
 	[OPTION_CONTROL] = {"control", true},
 	[OPTION_DEBUG] = {"debug", false},
 	[OPTION_FOREGROUND] = {"foreground", false},
+	[OPTION_HTTP] = {"http", true},
 	[OPTION_PROFILE] = {"profile", true},
 	[OPTION_SCRATCH] = {"scratch", true},
 	[OPTION_SCRATCH_LIMIT] = {"scratch-limit", true},
+	[OPTION_SEED] = {"seed", true},
 	[OPTION_STORE_SYNC] = {"store-sync", false},
 };
 
@@ -140,6 +144,21 @@ int mount_options_size(const char *value, uint64_t *ret_bytes,
 	return 0;
 }
 
+static int parse_seed(const char *value, uint64_t *ret_seed,
+		      struct errmsg *reterr_why)
+{
+	char *end;
+
+	errno = 0;
+	*ret_seed = strtoull(value, &end, 10);
+	if (value[0] >= '0' && value[0] <= '9' && !*end && errno == 0 &&
+	    *ret_seed > 0)
+		return 0;
+	errmsg_set(reterr_why, "'%s' is no seed: write a whole number above 0",
+		   value);
+	return -EINVAL;
+}
+
 static int set_backend(const char *value, struct errmsg *reterr_why)
 {
 	if (strcmp(value, "fuse") == 0)
@@ -184,6 +203,9 @@ static int set_known(struct mount_options *options, enum option option,
 	case OPTION_FOREGROUND:
 		options->foreground = true;
 		break;
+	case OPTION_HTTP:
+		config->http = value;
+		break;
 	case OPTION_PROFILE:
 		config->profile = value;
 		break;
@@ -193,6 +215,8 @@ static int set_known(struct mount_options *options, enum option option,
 	case OPTION_SCRATCH_LIMIT:
 		return mount_options_size(value, &config->scratch_limit_bytes,
 					  reterr_why);
+	case OPTION_SEED:
+		return parse_seed(value, &config->seed, reterr_why);
 	case OPTION_STORE_SYNC:
 		config->store_sync = true;
 		break;

@@ -3,8 +3,10 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "common/nearest.h"
 #include "tools/cmd.h"
@@ -59,6 +61,29 @@ static int unknown(const struct program *program, const char *word)
 		  word[0] == '-' ? "option" : "verb", word,
 		  nearest_hint(&nearest, hint), program->name);
 	return CMD_USAGE;
+}
+
+int program_inner(const struct program *program, const char *word,
+		  const struct cmd_args *args)
+{
+	cleanup_free char **words =
+		calloc((size_t)args->operand_count + 3, sizeof(*words));
+	cleanup_free char *name = strdup(word);
+	char json[] = "--json";
+	int count = 0;
+
+	if (!words || !name) {
+		log_error("out of memory");
+		return CMD_FAILED;
+	}
+	words[count++] = name;
+	words[count++] = args->operands[0];
+	/* It may be asked for before the verb, too. */
+	if (args->json)
+		words[count++] = json;
+	for (int i = 1; i < args->operand_count; i++)
+		words[count++] = args->operands[i];
+	return program_main(program, count, words);
 }
 
 int program_finish(int status)

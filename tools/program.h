@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct cmd;
+struct cmd_args;
 
 struct program {
 	const char *name;
@@ -23,6 +24,11 @@ const struct cmd *program_find(const struct program *program, const char *name);
 
 /* Returns the exit status. */
 int program_main(const struct program *program, int argc, char **argv);
+
+/* A command in a command, whose name is one word: the operands are its verb and
+ * what follows. */
+int program_inner(const struct program *program, const char *word,
+		  const struct cmd_args *args);
 
 /* What was printed has to have arrived: the status that main() returns. */
 int program_finish(int status);

@@ -48,12 +48,17 @@ static int send_line(const struct client *client, const char *line)
 
 int request_send(const struct cmd_args *args, struct text *line)
 {
+	if (args->json)
+		text_printf(line, " format=json");
+	return request_send_as_it_is(args, line);
+}
+
+int request_send_as_it_is(const struct cmd_args *args, struct text *line)
+{
 	struct client *client;
 	struct errmsg why;
 	int status;
 
-	if (args->json)
-		text_printf(line, " format=json");
 	if (text_result(line) < 0) {
 		log_error("out of memory");
 		return CMD_FAILED;

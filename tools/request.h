@@ -19,6 +19,9 @@ int request_append(struct text *line, const char *key, const char *value,
  * Returns the exit status. */
 int request_send(const struct cmd_args *args, struct text *line);
 
+/* The same for a line that has its format, if any, already. */
+int request_send_as_it_is(const struct cmd_args *args, struct text *line);
+
 /* For verbs without options of their own. */
 int request_send_word(const struct cmd_args *args, const char *word);
 

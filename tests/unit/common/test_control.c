@@ -187,7 +187,7 @@ static void files_have_names_and_numbers(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(control_file_count(), 6);
+	assert_int_equal(control_file_count(), 7);
 	for (size_t i = 0; i < control_file_count(); i++)
 		assert_int_equal(control_file_find(control_file_name(i)), i);
 	assert_int_equal(control_file_find("nothing"), -1);
@@ -195,7 +195,8 @@ static void files_have_names_and_numbers(void **state)
 	for (size_t i = 0; i < control_file_count(); i++) {
 		const char *name = control_file_name(i);
 		bool writable = strcmp(name, "mode") == 0 ||
-				strcmp(name, "control") == 0;
+				strcmp(name, "control") == 0 ||
+				strcmp(name, "faults") == 0;
 		struct control_handle *handle = open_file(f, name);
 
 		assert_int_equal(control_file_writable(i), writable);
