@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "fusefs/abort.h"
 #include "fusefs/acl.h"
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
@@ -230,8 +231,8 @@ int access_set(struct volume *volume, struct inode *inode, const char *name,
 {
 	enum kind kind = kind_of(name);
 	int r = check_inode(volume, inode);
-	if (r == 0 && volume->read_only)
-		r = -EROFS;
+	if (r == 0)
+		r = abort_check(volume);
 	if (r < 0)
 		return r;
 	int empty = acl_check(value, size);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "fusefs/abort.h"
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -62,8 +63,8 @@ static int record_attributes(struct volume *volume, struct inode *inode,
 int attrs_set(struct volume *volume, struct inode *inode, int set,
 	      const struct stat *st)
 {
-	if (volume->read_only)
-		return -EROFS;
+	if (abort_check_status(volume) < 0)
+		return abort_check_status(volume);
 	if (!store_may_own(volume->store,
 			   set & ATTRS_UID ? st->st_uid : (uid_t)-1,
 			   set & ATTRS_GID ? st->st_gid : (gid_t)-1))

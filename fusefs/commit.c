@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/text.h"
+#include "fusefs/abort.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/errseq.h"
@@ -31,9 +32,11 @@
 struct commit {
 	struct volume *volume;
 	enum mode_kind mode;
+	int error;	 /* with which data fails; 0: EIO */
 	uint64_t target; /* records up to this seq */
 	bool names;
-	int refused; /* the error of a record that will never be stored */
+	bool unplaced; /* the data is in the journal only, for now */
+	int refused;   /* the error of a record that will never be stored */
 };
 
 static _Thread_local const struct commit_fault *obeyed;
@@ -93,15 +96,6 @@ static int step_locked(struct commit *commit)
 	return r < 0 ? r : 1;
 }
 
-/* A journal that cannot be written is aborted: nothing more can change until
- * the next mount, which a crash is. */
-static int abort_journal(struct volume *volume)
-{
-	volume->read_only = true;
-	event_add(volume->events, "journal-aborted", "\"state\":\"read-only\"");
-	return -EIO;
-}
-
 static int commit_names(struct commit *commit)
 {
 	struct volume *volume = commit->volume;
@@ -146,6 +140,7 @@ static int own_data(struct commit *commit, struct inode *inode,
 		const struct writeback writeback = {
 			.volume = commit->volume,
 			.mode = commit->mode,
+			.error = commit->error,
 			.from = range->from,
 			.to = range->to,
 			.stored_only = stored_only,
@@ -254,6 +249,29 @@ static int commit_times(struct commit *commit)
 	return r;
 }
 
+/* What an aborted journal still does for a sync: nothing. Data that it cannot
+ * place any more is refused where the profile tells of it just once. */
+static int sync_aborted(struct commit *commit, struct inode *inode,
+			const struct commit_range *range)
+{
+	struct volume *volume = commit->volume;
+	const struct profile_failure *failure =
+		profile_failure(volume->profile);
+	int64_t from = range->from;
+	int64_t to = range->to;
+	slimlock_read(&inode->lock);
+	extents_clamp_dirty(inode->extents, &from, &to);
+	bool has_data = inode->extents != NULL && from < to &&
+			inode->extents->dirty_bytes > 0;
+	slimlock_unlock(&inode->lock);
+	int r = abort_sync(volume, inode, commit->mode, has_data);
+	if (has_data && failure->pages == PROFILE_PAGES_REVERTED) {
+		commit->mode = MODE_ERROR_WRITES;
+		r = own_data(commit, inode, range, false);
+	}
+	return r;
+}
+
 static bool data_needs_blocks(struct volume *volume, struct inode *inode,
 			      const struct commit_range *range)
 {
@@ -341,6 +359,9 @@ static int take_all(struct commit *commit)
 		int one = own_data(commit, inodes[i], &everything, false);
 		if (r == 0)
 			r = one;
+		slimlock_write(&inodes[i]->lock);
+		inodes[i]->unplaced = commit->unplaced;
+		slimlock_unlock(&inodes[i]->lock);
 	}
 	/* Nothing is left to write there; but it is not owed any more. */
 	if (r == 0)
@@ -355,20 +376,111 @@ static int take_all(struct commit *commit)
 	return r;
 }
 
+/* A journal that has the data, too, and cannot be written. Whose data it was does
+ * not matter: it is the file system that fails. */
+static int fail_all(struct commit *commit)
+{
+	struct volume *volume = commit->volume;
+	cleanup_free struct inode **inodes = NULL;
+	size_t count = 0;
+	int r = collect_dirty(volume, &inodes, &count);
+	commit->mode = MODE_DROP_WRITES;
+	bool any = false;
+	for (size_t i = 0; i < count; i++) {
+		any |= inodes[i]->extents != NULL &&
+		       inodes[i]->extents->dirty_bytes > 0;
+		int one = own_data(commit, inodes[i], &everything, false);
+		if (r == 0)
+			r = one;
+	}
+	pthread_mutex_lock(&volume->lock);
+	for (size_t i = 0; i < count; i++)
+		inode_unpin_locked(volume, inodes[i]);
+	pthread_mutex_unlock(&volume->lock);
+	commit->mode = MODE_ERROR_WRITES;
+	int names = any ? abort_journal(volume) : commit_names(commit);
+	return r < 0 ? r : names;
+}
+
+static struct commit_range pages_of(const struct commit_range *range)
+{
+	if (range == NULL)
+		return everything;
+	return (struct commit_range){
+		range->from / DATA_PAGE * DATA_PAGE,
+		(range->to + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE,
+	};
+}
+
+/* A disk to which nothing can be written. The data is tried first; where there is
+ * none, the names; and where nothing is to be written at all, that it shall flush
+ * its cache. */
+static int fail_sync(struct commit *commit, struct inode *inode,
+		     struct profile_choice choice,
+		     const struct commit_range *range)
+{
+	struct volume *volume = commit->volume;
+	int r = 0;
+	if (choice.own_data)
+		r = own_data(commit, inode, range, false);
+	if (r == 0 && choice.own_data && data_forget_zeroed(inode, EIO))
+		r = -EIO;
+	if (r == 0 && choice.all_names)
+		r = commit_names(commit);
+	if (r == 0 && !inode_is_directory(inode) &&
+	    profile_failure(volume->profile)->flushes)
+		r = -EIO;
+	return r;
+}
+
+/* What was in the journal, safe, when it was committed goes to its place: the
+ * disk may refuse it only now. 0, or what the file is told. */
+static int place(struct commit *commit, struct inode *inode)
+{
+	int r = 0;
+	slimlock_write(&inode->lock);
+	if (inode->unplaced && commit->mode == MODE_ERROR_WRITES) {
+		errseq_set(&inode->write_error, EIO);
+		r = -EIO;
+	}
+	inode->unplaced = false;
+	slimlock_unlock(&inode->lock);
+	return r;
+}
+
+static int sync_journalled(struct commit *commit, struct inode *inode)
+{
+	int r = place(commit, inode);
+	if (r == 0 && commit->mode == MODE_ERROR_WRITES)
+		return fail_all(commit);
+	commit->unplaced = commit->mode == MODE_ALLOW_WRITES;
+	return r < 0 ? r : take_all(commit);
+}
+
+int commit_fail(struct volume *volume, struct inode *inode,
+		const struct commit_range *range, int error)
+{
+	const struct commit_range pages = pages_of(range);
+	struct commit commit;
+	begin(volume, &commit);
+	commit.mode = MODE_ERROR_WRITES;
+	commit.error = error;
+	int r = 0;
+	if (!inode_is_directory(inode) && !volume->read_only)
+		r = own_data(&commit, inode, &pages, false);
+	return end(&commit, r < 0 ? r : error);
+}
+
 int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		const struct commit_range *range)
 {
-	struct commit_range pages = everything;
-	if (range != NULL) {
-		pages.from = range->from / DATA_PAGE * DATA_PAGE;
-		pages.to = (range->to + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE;
-	}
+	struct commit_range pages = pages_of(range);
 	struct commit commit;
 	begin(volume, &commit);
 	/* An aborted journal is not written any more, though the disk may
 	 * work again. */
 	if (volume->read_only)
-		return end(&commit, -EROFS);
+		return end(&commit, sync_aborted(&commit, inode, &pages));
 	int r = 0;
 	if (profile_logs(volume->profile))
 		pages = everything;
@@ -381,20 +493,21 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 	r = 0;
 	struct profile_choice choice = choose(volume, inode, datasync, &pages);
 	if (choice.all_data)
-		return end(&commit, take_all(&commit));
+		return end(&commit, sync_journalled(&commit, inode));
 	if (profile_logs(volume->profile))
 		widen(&commit);
-	/* With a failing disk the data is tried first, as it really is; else
-	 * the order does not show, and the file must exist before its data. */
-	bool data_first = commit.mode == MODE_ERROR_WRITES;
-	if (choice.own_data && data_first)
-		r = own_data(&commit, inode, &pages, false);
-	if (r == 0 && choice.all_names)
+	if (commit.mode == MODE_ERROR_WRITES)
+		return end(&commit, fail_sync(&commit, inode, choice, &pages));
+	/* Really the data is written first; the order does not show, and the
+	 * file must exist before its data. */
+	if (choice.all_names)
 		r = commit_names(&commit);
 	if (r == 0 && choice.all_names)
 		r = commit_ordered(&commit);
-	if (r == 0 && choice.own_data && !data_first)
+	if (r == 0 && choice.own_data)
 		r = own_data(&commit, inode, &pages, false);
+	if (r == 0 && choice.own_data)
+		(void)data_forget_zeroed(inode, 0);
 	if (r == 0 && choice.all_names)
 		r = commit_times(&commit);
 	if (r == 0 && choice.all_names) {
@@ -449,14 +562,37 @@ int commit_direct(struct volume *volume, struct inode *inode,
 {
 	struct commit commit;
 	begin(volume, &commit);
-	int r = 0;
-	if (volume->read_only)
-		r = -EROFS;
-	else if (profile_direct_is_durable(volume->profile) ||
-		 profile_copies_on_write(volume->profile))
+	int r = abort_check(volume);
+	if (r == 0 && (profile_direct_is_durable(volume->profile) ||
+		       profile_copies_on_write(volume->profile)))
 		r = push(&commit, inode, range, false);
-	if (r == 0 && commit.mode == MODE_ERROR_WRITES)
-		r = -EIO;
+	return end(&commit, r);
+}
+
+int commit_direct_check(struct volume *volume, struct inode *inode,
+			const struct commit_range *range)
+{
+	if (!profile_failure(volume->profile)->fails_direct)
+		return 0;
+	const struct commit_range pages = pages_of(range);
+	struct commit commit;
+	begin(volume, &commit);
+	int r = abort_check(volume);
+	/* What is in the cache goes first. */
+	if (r == 0 && commit.mode == MODE_ERROR_WRITES) {
+		r = own_data(&commit, inode, &pages, false);
+		r = r < 0 ? r : -EIO;
+	}
+	int64_t to = range->from;
+	while (r == 0 && volume->bad_blocks != NULL && to < range->to)
+		r = volume->bad_blocks(volume->bad_blocks_user, inode, to,
+				       range->to, &to);
+	if (r < 0 && !volume->read_only) {
+		/* The time is that of the attempt. */
+		slimlock_write(&inode->lock);
+		inode_touch(volume, inode, INODE_CHANGE_WRITE);
+		slimlock_unlock(&inode->lock);
+	}
 	return end(&commit, r);
 }
 
@@ -484,6 +620,11 @@ int commit_all(struct volume *volume)
 {
 	struct commit commit;
 	begin(volume, &commit);
-	int r = volume->read_only ? -EROFS : take_all(&commit);
+	int r = abort_check(volume);
+	if (r == 0 && commit.mode == MODE_ERROR_WRITES &&
+	    profile_failure(volume->profile)->tells_later)
+		r = fail_all(&commit);
+	else if (r == 0)
+		r = take_all(&commit);
 	return end(&commit, r);
 }

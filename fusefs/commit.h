@@ -40,6 +40,15 @@ struct commit_range {
 int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		const struct commit_range *range);
 
+/* A sync that fails with a negative errno, whatever the disk does: the data in
+ * the range (NULL: all) has the fate that the profile's file system gives it then,
+ * and other descriptors of the file are told. Returns the errno. */
+int commit_fail(struct volume *volume, struct inode *inode,
+		const struct commit_range *range, int error);
+
+/* Before an O_DIRECT write there: 0, or why the disk will not take it. */
+int commit_direct_check(struct volume *volume, struct inode *inode,
+			const struct commit_range *range);
 /* An O_DIRECT write was made there: what the profile makes durable of it. */
 int commit_direct(struct volume *volume, struct inode *inode,
 		  const struct commit_range *range);

@@ -16,6 +16,7 @@
 #include "common/event.h"
 #include "common/plan.h"
 #include "common/text.h"
+#include "fusefs/abort.h"
 #include "fusefs/commit.h"
 #include "fusefs/dentry.h"
 #include "fusefs/disk.h"
@@ -258,6 +259,7 @@ static void forget_content(struct volume *volume, struct inode *inode)
 	inode->lists_absent = 0;
 	inode->times_dirty = false;
 	inode->times_dropped = false;
+	inode->diverged = false;
 	struct inode_written *written = inode->written;
 	pthread_mutex_lock(&volume->times_lock);
 	list_remove(&inode->times_link);
@@ -319,7 +321,7 @@ static void let_go(struct volume *volume, struct doomed *doomed)
 	for (size_t i = 0; i < doomed->count; i++)
 		inode_unpin_locked(volume, doomed->list[i]);
 	volume->journal.committed = volume->journal.seq;
-	volume->read_only = false;
+	abort_undo(volume);
 	volume->invalidating = true;
 	volume->incarnation++;
 }

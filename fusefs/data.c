@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fusefs/abort.h"
 #include "fusefs/disk.h"
+#include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/profile.h"
+#include "fusefs/refuse.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -376,6 +379,10 @@ static int write_locked(struct volume *volume, struct inode *inode,
 	struct record *record;
 	r = grow_in_block(volume, inode, offset, end, &record);
 	if (r == 0)
+		r = refuse_wake_block(volume, inode, offset);
+	if (r == 0)
+		r = refuse_wake_block(volume, inode, end - 1);
+	if (r == 0)
 		r = write_extents(volume, inode, part);
 	if (r < 0) {
 		journal_record_discard(volume, record);
@@ -405,8 +412,8 @@ int data_write(struct volume *volume, struct inode *inode,
 		.source = write->landed_at,
 		.dropped = write->dropped,
 	};
-	int r = -EROFS;
-	if (!volume->read_only) {
+	int r = abort_check_pages(volume);
+	if (r == 0) {
 		slimlock_write(&inode->lock);
 		r = write_locked(volume, inode, &part);
 		slimlock_unlock(&inode->lock);
@@ -473,9 +480,11 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	if (record == NULL)
 		return -ENOMEM;
 	record->size_bytes = size;
+	if (size % profile_block_bytes(volume->profile) != 0)
+		r = refuse_wake_block(volume, inode, size);
 	/* The record's number is not known before it is appended, and the
 	 * extents must not fail afterwards: they get theirs at the end. */
-	if (size < inode->size_bytes)
+	if (r == 0 && size < inode->size_bytes)
 		r = hide_behind(volume, inode, size, UINT64_MAX);
 	if (r < 0) {
 		journal_record_discard(volume, record);
@@ -493,6 +502,11 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 		inode->truncated = true;
 	if (size <= inode->size_bytes) {
 		data_order(volume, inode, size);
+		int64_t block = profile_block_bytes(volume->profile);
+		inode->written->tail_zeroed =
+			size % block != 0 &&
+			data_is_allocated(volume, inode, -1,
+					  size / block * block);
 		uint64_t blocks = ((uint64_t)size + 4095) / 4096 * 8;
 		if (inode->blocks > blocks)
 			inode->blocks = blocks;
@@ -504,10 +518,24 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	return 0;
 }
 
+bool data_forget_zeroed(struct inode *inode, int error)
+{
+	struct inode_written *written;
+	slimlock_write(&inode->lock);
+	written = inode->written;
+	bool zeroed = written != NULL && written->tail_zeroed;
+	if (zeroed)
+		written->tail_zeroed = false;
+	if (zeroed && error != 0)
+		errseq_set(&inode->write_error, error);
+	slimlock_unlock(&inode->lock);
+	return zeroed;
+}
+
 int data_truncate(struct volume *volume, struct inode *inode, int64_t size)
 {
-	if (volume->read_only)
-		return -EROFS;
+	if (abort_check(volume) < 0)
+		return abort_check(volume);
 	if (size < 0)
 		return -EINVAL;
 	if (size > DATA_SIZE_MAX)
@@ -571,6 +599,19 @@ static int collect_unstored(struct data_blocks *blocks, int64_t from,
 	return r < 0 ? r : blocks->error;
 }
 
+void data_append_record(struct volume *volume, struct inode *inode,
+			struct record *record)
+{
+	const struct record_piece *last =
+		&record->pieces.list[record->pieces.count - 1];
+	int64_t end = last->offset_bytes + last->length_bytes;
+	append_record(volume, inode, record);
+	if (end > inode->size_bytes)
+		end = inode->size_bytes;
+	if (end > inode->written->journal_size_bytes)
+		inode->written->journal_size_bytes = end;
+}
+
 /* The record takes its data over, if it has any and nothing went wrong. */
 static int record_pieces(struct volume *volume, struct inode *inode,
 			 struct record *record, int r)
@@ -581,17 +622,10 @@ static int record_pieces(struct volume *volume, struct inode *inode,
 		return r;
 	}
 	struct record_pieces pieces = record->pieces;
-	int64_t end = 0;
-	for (size_t i = 0; i < pieces.count; i++) {
+	for (size_t i = 0; i < pieces.count; i++)
 		scratch_hold(volume->scratch, pieces.list[i].source,
 			     (uint64_t)pieces.list[i].length_bytes);
-		end = pieces.list[i].offset_bytes + pieces.list[i].length_bytes;
-	}
-	append_record(volume, inode, record);
-	if (end > inode->size_bytes)
-		end = inode->size_bytes;
-	if (end > inode->written->journal_size_bytes)
-		inode->written->journal_size_bytes = end;
+	data_append_record(volume, inode, record);
 	for (size_t i = 0; i < pieces.count; i++)
 		extents_mark(
 			inode->extents,

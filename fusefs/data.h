@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 struct inode;
+struct record;
 struct volume;
 
 /* As ext4 with blocks of 4 KiB has it; also keeps sums of offsets in range. */
@@ -59,6 +60,16 @@ void data_order_bytes(struct volume *volume, struct inode *inode, int64_t from,
 /* A part of the block at offset was zeroed: the block goes out with the next
  * commit of names. Lock held for writing. */
 void data_order(struct volume *volume, struct inode *inode, int64_t offset);
+
+/* Whether a page is dirty because a truncation zeroed a part of it: it is not
+ * any more. If error is not 0, that is what the file's descriptors are told. No
+ * lock held. */
+bool data_forget_zeroed(struct inode *inode, int error);
+
+/* Appends a record that writes its pieces, at least one: of a size that is in the
+ * file. Lock held for writing. */
+void data_append_record(struct volume *volume, struct inode *inode,
+			struct record *record);
 
 /* A sync of a file without a name: its data is paid for, and goes with the name
  * that it may get. Lock held for writing. */

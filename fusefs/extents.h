@@ -23,6 +23,9 @@ enum extent_state {
 	EXTENT_CLEAN,  /* acknowledged but never stored: shown, never written */
 };
 
+/* The seq of a clean extent that no record had. */
+#define EXTENT_REFUSED 0
+
 /* The source of an extent of zeros, which has no scratch space. */
 #define EXTENT_ZERO UINT64_MAX
 

@@ -398,6 +398,9 @@ static void detach(struct fusefs *fusefs)
 
 static int commit_everything(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
+	/* What a file system loses by unmounting once it has given up. */
+	if (fusefs->volume->read_only)
+		return 0;
 	pthread_rwlock_rdlock(&fusefs->volume->gate);
 	int r = commit_all(fusefs->volume);
 	pthread_rwlock_unlock(&fusefs->volume->gate);
@@ -421,7 +424,7 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 			return r;
 	}
 	if (r == 0)
-		r = loop_new(fusefs->session, fusefs->faults, &fusefs->loop);
+		r = loop_new(fusefs->session, fusefs, &fusefs->loop);
 	if (r == 0)
 		r = controlfs_start(fusefs->controlfs);
 	if (r == 0)

@@ -60,6 +60,7 @@ struct inode_written {
 	/* Bytes that the next commit of names writes out (data_order()). */
 	int64_t ordered_from;
 	int64_t ordered_to; /* 0: none */
+	bool tail_zeroed;   /* the page of the end is dirty by a truncation */
 	uint32_t flushing;  /* commits that copy its extents right now */
 };
 
@@ -72,9 +73,10 @@ struct inode {
 	_Atomic uint32_t pins;
 	_Atomic bool in_store; /* has an inode there, with a name or not */
 	bool times_dropped;    /* acknowledged, never stored (volume.h) */
-	bool half_made;	       /* the store has a try at it (store_names.c) */
-	bool doomed;	       /* during a crash: it is on the list already */
-	bool adopted;	       /* and about to leave the store (adopt.h) */
+	bool diverged;	/* shows what the store will never have (refuse.h) */
+	bool half_made; /* the store has a try at it (store_names.c) */
+	bool doomed;	/* during a crash: it is on the list already */
+	bool adopted;	/* and about to leave the store (adopt.h) */
 	_Atomic bool has_capability;   /* may have security.capability */
 	_Atomic bool knows_capability; /* whether it has */
 	_Atomic uint8_t lists_absent;  /* access.h: that it surely has not */
@@ -110,8 +112,11 @@ struct inode {
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
 	bool touched;		       /* ctime is not what the store has */
-	bool unnamed;	  /* by O_TMPFILE, and without a name ever since */
-	bool lingers;	  /* unlinked, and not so in the durable image */
+	bool unnamed;  /* by O_TMPFILE, and without a name ever since */
+	bool unplaced; /* its data is in the journal only (commit.c) */
+	_Atomic bool
+		pages_stale; /* they fail to show what is stored (refuse.h) */
+	bool lingers;	     /* unlinked, and not so in the durable image */
 	bool status_owed; /* more than times changed since its last own sync */
 	bool truncated;	  /* and not closed since (profile_pushes_on_close()) */
 	struct list times_link;

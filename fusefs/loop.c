@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "fusefs/fault.h"
+#include "fusefs/ops.h"
+#include "fusefs/shutdown.h"
 #include "fusefs/wire.h"
 
 /* What a crash waits at most for handlers that were slow to begin with. */
@@ -31,7 +33,7 @@
 
 struct loop {
 	struct fuse_session *session;
-	struct faults *faults;
+	struct fusefs *fusefs;
 	int ended_fd;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t lead;  /* signalled when there is no leader */
@@ -207,7 +209,8 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 		if (n <= 0)
 			return false;
 		begin(loop);
-		if (!fault_takes(loop->faults, buffer))
+		if (!shutdown_refuses(loop->fusefs, buffer) &&
+		    !fault_takes(loop->fusefs->faults, buffer))
 			process(loop, buffer);
 		end(loop);
 	}
@@ -240,14 +243,14 @@ static void *serve(void *user)
 	return NULL;
 }
 
-int loop_new(struct fuse_session *session, struct faults *faults,
+int loop_new(struct fuse_session *session, struct fusefs *fusefs,
 	     struct loop **ret_loop)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	if (loop == NULL)
 		return -ENOMEM;
 	loop->session = session;
-	loop->faults = faults;
+	loop->fusefs = fusefs;
 	loop->short_ns = SHORT_NS_OF_ONE_CPU / sysconf(_SC_NPROCESSORS_ONLN);
 	loop->ended_fd = eventfd(0, EFD_CLOEXEC);
 	if (loop->ended_fd < 0) {

@@ -13,12 +13,13 @@
 
 struct faults;
 struct fuse_session;
+struct fusefs;
 struct loop;
 
 #define LOOP_THREADS_MAX 16
 
-/* faults has a look at each request first. */
-int loop_new(struct fuse_session *session, struct faults *faults,
+/* Serves the session of a mount; both are borrowed. */
+int loop_new(struct fuse_session *session, struct fusefs *fusefs,
 	     struct loop **ret_loop);
 
 /* Starts serving. Handlers may use the loop, so its pointer must be where they

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fusefs/abort.h"
 #include "fusefs/access.h"
 #include "fusefs/attrs.h"
 #include "fusefs/commit.h"
@@ -138,8 +139,8 @@ void names_forget(struct volume *volume, struct inode *inode, uint64_t count)
 static int check_changeable(struct volume *volume,
 			    const struct inode *directory)
 {
-	if (volume->read_only)
-		return -EROFS;
+	if (abort_check(volume) < 0)
+		return abort_check(volume);
 	if (directory->dead)
 		return gone(volume);
 	if (directory->nlink == 0)

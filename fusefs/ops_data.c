@@ -15,6 +15,8 @@
 #include "fusefs/landing.h"
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
+#include "fusefs/profile.h"
+#include "fusefs/shutdown.h"
 #include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
@@ -48,6 +50,12 @@ void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 	ops_leave(fusefs);
 }
 
+/* A sync that an operation asks for. */
+struct ops_sync {
+	bool datasync;
+	const struct commit_range *range; /* NULL: all */
+};
+
 static bool is_long(struct volume *volume, struct inode *inode)
 {
 	slimlock_read(&inode->lock);
@@ -60,22 +68,42 @@ static bool is_long(struct volume *volume, struct inode *inode)
 	return dirty > LONG_COMMIT_BYTES || records > LONG_COMMIT_RECORDS;
 }
 
-/* The handle is told of its own failure here, and of earlier ones. */
-static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
-		       bool datasync, const struct commit_range *range)
+/* What the handle has not been told yet. */
+static int check_error(struct ops_handle *handle)
 {
-	struct ops_handle *handle = ops_handle_of(fi);
 	struct inode *inode = handle->inode;
-	if (is_long(fusefs->volume, inode))
-		loop_step_aside(fusefs->loop);
-	struct commit_fault fault;
-	if (fault_sync(&fault))
-		commit_obey(&fault);
-	int r = commit_sync(fusefs->volume, inode, datasync, range);
-	commit_obey(NULL);
 	slimlock_write(&inode->lock);
 	int told = errseq_check(&inode->write_error, &handle->error_since);
 	slimlock_unlock(&inode->lock);
+	return told;
+}
+
+/* The handle is told of its own failure here, and of earlier ones. */
+static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
+		       const struct ops_sync *sync)
+{
+	struct ops_handle *handle = ops_handle_of(fi);
+	struct inode *inode = handle->inode;
+	struct volume *volume = fusefs->volume;
+	if (profile_failure(volume->profile)->tells_first) {
+		int told = check_error(handle);
+		if (told < 0)
+			return told;
+	}
+	if (is_long(volume, inode))
+		loop_step_aside(fusefs->loop);
+	struct commit_fault fault;
+	bool faulty = fault_sync(&fault);
+	int r;
+	if (faulty && fault.mode == MODE_ERROR_WRITES) {
+		r = commit_fail(volume, inode, sync->range, -fault.error);
+	} else {
+		commit_obey(faulty ? &fault : NULL);
+		r = commit_sync(volume, inode, sync->datasync, sync->range);
+		commit_obey(NULL);
+	}
+	int told = check_error(handle);
+	shutdown_tell(fusefs, inode);
 	return r < 0 ? r : told;
 }
 
@@ -90,8 +118,11 @@ static int settle_write(fuse_req_t req, struct fusefs *fusefs,
 		r = commit_direct(fusefs->volume, handle->inode, range);
 	if (r < 0 || !(fi->flags & O_DSYNC))
 		return r;
-	bool datasync = (fi->flags & O_SYNC) != O_SYNC;
-	r = sync_handle(fusefs, fi, datasync, range);
+	const struct ops_sync sync = {
+		.datasync = (fi->flags & O_SYNC) != O_SYNC,
+		.range = range,
+	};
+	r = sync_handle(fusefs, fi, &sync);
 	bool follows = fi->flags & O_DIRECT ? fusefs->probe.direct
 					    : fusefs->probe.buffered;
 	if (r == 0 && follows)
@@ -110,6 +141,12 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 	if (!fi->writepage && (wire_clears_set_id() || inode->has_capability))
 		r = attrs_clear_privileges(fusefs->volume, inode,
 					   ops_set_id(req, inode));
+	const struct commit_range range = {
+		write->offset_bytes,
+		write->offset_bytes + (int64_t)write->size_bytes,
+	};
+	if (r == 0 && fi->flags & O_DIRECT && !fi->writepage)
+		r = commit_direct_check(fusefs->volume, inode, &range);
 	/* What waits for the store is not written again after it. */
 	if (r == 0 && !fault_is_repeated()) {
 		write->landed_bytes = landing_take(&write->landed_at);
@@ -118,10 +155,6 @@ static int write_handle(fuse_req_t req, struct fusefs *fusefs,
 	}
 	if (r < 0 || fi->writepage)
 		return r;
-	const struct commit_range range = {
-		write->offset_bytes,
-		write->offset_bytes + (int64_t)write->size_bytes,
-	};
 	return settle_write(req, fusefs, fi, &range);
 }
 
@@ -163,11 +196,12 @@ void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	int r = -ops_check_handle(fusefs, fi);
 	/* The kernel's own after an O_DSYNC write, which has paid for its
 	 * range; this one would take the whole file. */
+	const struct ops_sync sync = {.datasync = datasync};
 	pid_t thread = fuse_req_ctx(req)->pid;
 	bool done = thread != 0 && atomic_compare_exchange_strong(
 					   &handle->synced_by, &thread, 0);
 	if (r == 0 && !done)
-		r = sync_handle(fusefs, fi, datasync, NULL);
+		r = sync_handle(fusefs, fi, &sync);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }
@@ -176,11 +210,12 @@ void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 		  struct fuse_file_info *fi)
 {
 	struct fusefs *fusefs = ops_enter(req);
+	const struct ops_sync sync = {.datasync = datasync};
 	int r = 0;
 	if (!ops_is_control(nodeid))
 		r = -ops_check_handle(fusefs, fi);
 	if (r == 0 && !ops_is_control(nodeid))
-		r = sync_handle(fusefs, fi, datasync, NULL);
+		r = sync_handle(fusefs, fi, &sync);
 	fuse_reply_err(req, -r);
 	ops_leave(fusefs);
 }

@@ -22,6 +22,7 @@ struct profile {
 	int not_empty_error;
 	int block_bytes;
 	struct profile_survival survival;
+	const struct profile_failure *failure;
 };
 
 /*
@@ -81,6 +82,38 @@ static struct profile_choice choose_posix(const struct profile_sync *sync)
 	return (struct profile_choice){.own_data = !sync->directory};
 }
 
+/* Recorded on real file systems: tests/failed. */
+static const struct profile_failure ext4_failure = {
+	.abort = PROFILE_ABORT_READ_ONLY,
+	.maps_failed = true,
+	.flushes = true,
+	.fails_direct = true,
+	.keeps_status = true,
+	.keeps_pages = true,
+};
+static const struct profile_failure ext4_journalled_failure = {
+	.abort = PROFILE_ABORT_READ_ONLY,
+	.tells_first = true,
+	.tells_later = true,
+	.keeps_status = true,
+};
+static const struct profile_failure xfs_failure = {
+	.abort = PROFILE_ABORT_SHUT_DOWN,
+	.flushes = true,
+	.fails_direct = true,
+};
+static const struct profile_failure btrfs_failure = {
+	.pages = PROFILE_PAGES_REVERTED,
+	.abort = PROFILE_ABORT_READ_ONLY,
+	.all_or_nothing = true,
+	.tells_first = true,
+	.fails_direct = true,
+};
+/* No file system's. */
+static const struct profile_failure posix_failure = {
+	.abort = PROFILE_ABORT_STRICT,
+};
+
 /*
  * A commit that the log cannot replace takes the whole transaction. What the log
  * takes is decided where it is (logtree.h).
@@ -116,6 +149,7 @@ static const struct profile profiles[] = {
 			     .size_alone = true,
 			     .old_unit_bytes = 512,
 			     .new_unit_bytes = 1024},
+		.failure = &ext4_failure,
 	},
 	{
 		.name = "ext4,block=4096",
@@ -134,6 +168,7 @@ static const struct profile profiles[] = {
 			     .size_alone = true,
 			     .old_unit_bytes = 512,
 			     .new_unit_bytes = 4096},
+		.failure = &ext4_failure,
 	},
 	{
 		.name = "ext4,data=journal",
@@ -141,6 +176,7 @@ static const struct profile profiles[] = {
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
 		.survival = {.ordered = true, .one_piece = true},
+		.failure = &ext4_journalled_failure,
 	},
 	{
 		.name = "ext4,block=4096,data=journal",
@@ -148,6 +184,7 @@ static const struct profile profiles[] = {
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 4096,
 		.survival = {.ordered = true, .one_piece = true},
+		.failure = &ext4_journalled_failure,
 	},
 	{
 		.name = "xfs",
@@ -163,6 +200,7 @@ static const struct profile profiles[] = {
 			     .new_waits = true,
 			     .old_unit_bytes = 512,
 			     .new_unit_bytes = 4096},
+		.failure = &xfs_failure,
 	},
 	{
 		.name = "posix",
@@ -174,6 +212,7 @@ static const struct profile profiles[] = {
 			     .garbage = true,
 			     .old_unit_bytes = 512,
 			     .new_unit_bytes = 512},
+		.failure = &posix_failure,
 	},
 	{
 		.name = "btrfs",
@@ -192,6 +231,7 @@ static const struct profile profiles[] = {
 			     .data_prefix = true,
 			     .old_unit_bytes = 4096,
 			     .new_unit_bytes = 4096},
+		.failure = &btrfs_failure,
 	},
 };
 
@@ -223,6 +263,11 @@ struct profile_choice profile_choose(const struct profile *profile,
 const struct profile_survival *profile_survival(const struct profile *profile)
 {
 	return &profile->survival;
+}
+
+const struct profile_failure *profile_failure(const struct profile *profile)
+{
+	return profile->failure;
 }
 
 bool profile_is_partial(const struct profile *profile)

@@ -54,6 +54,42 @@ struct profile_survival {
 	int new_unit_bytes;
 };
 
+/* What a write-back that fails leaves in the page cache. */
+enum profile_pages {
+	PROFILE_PAGES_KEPT,	/* the latest data, as clean pages */
+	PROFILE_PAGES_REVERTED, /* dropped: what is stored is seen again */
+};
+
+/* What becomes of a file system whose journal cannot be written. */
+enum profile_abort {
+	PROFILE_ABORT_STRICT,	 /* each change and sync is refused: EROFS */
+	PROFILE_ABORT_READ_ONLY, /* changes are refused: EROFS */
+	PROFILE_ABORT_SHUT_DOWN, /* everything is: EIO */
+};
+
+/* What a failing disk means. docs/failed-syncs.md is this in words. */
+struct profile_failure {
+	enum profile_pages pages;
+	enum profile_abort abort;
+	/* Blocks and size of data that failed are stored all the same. */
+	bool maps_failed;
+	/* A failing block spoils all that is written with it. */
+	bool all_or_nothing;
+	/* An fsync of a file with nothing to write makes the disk flush. */
+	bool flushes;
+	/* An fsync that finds an error to tell writes nothing. */
+	bool tells_first;
+	/* What fails of a file is first in the journal, safe: the next fsync
+	 * writes it to its place, and tells. */
+	bool tells_later;
+	/* An O_DIRECT write goes to the disk, and fails with it. */
+	bool fails_direct;
+	/* Once aborted, what changes in memory alone is not refused: modes and
+	 * owners, and data written to pages. */
+	bool keeps_status;
+	bool keeps_pages;
+};
+
 /* NULL: no such profile. The result is static. */
 const struct profile *profile_find(const char *name);
 /* All of them in quotes, separated by ", ": for messages. */
@@ -64,6 +100,7 @@ struct profile_choice profile_choose(const struct profile *profile,
 				     const struct profile_sync *sync);
 
 const struct profile_survival *profile_survival(const struct profile *profile);
+const struct profile_failure *profile_failure(const struct profile *profile);
 
 /* A commit takes only what its file or directory owns (partial.h), and what is
  * paid for before a name leads to it waits for that name (limbo.h). */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "fusefs/abort.h"
 #include "fusefs/commit.h"
 #include "fusefs/data.h"
 #include "fusefs/extents.h"
@@ -285,8 +286,8 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 	int r = check_mode(mode);
 	if (r < 0)
 		return r;
-	if (volume->read_only)
-		return -EROFS;
+	if (abort_check(volume) < 0)
+		return abort_check(volume);
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
 	if (offset > DATA_SIZE_MAX - length)

@@ -31,6 +31,7 @@
 #include "fusefs/rules.h"
 #include "fusefs/rules_http.h"
 #include "fusefs/scratch.h"
+#include "fusefs/shutdown.h"
 #include "fusefs/snapshot.h"
 #include "fusefs/verbs_fault.h"
 #include "fusefs/volume.h"
@@ -221,6 +222,7 @@ static int sync_all(struct backend *backend, struct errmsg *reterr_why)
 	pthread_rwlock_rdlock(&volume->gate);
 	int r = commit_all(volume);
 	pthread_rwlock_unlock(&volume->gate);
+	shutdown_tell(fusefs_of(backend), NULL);
 	if (r < 0)
 		errmsg_set(reterr_why,
 			   "cannot store everything: %s; what is missing stays"
@@ -308,7 +310,9 @@ static void status(struct backend *backend, struct backend_status *ret_status)
 		.profile = profile_name(volume->profile),
 		.source = fusefs->config.source,
 		.mountpoint = fusefs->config.mountpoint,
-		.state = volume->read_only ? "read-only" : "ok",
+		.state = volume->shut_down   ? "shut-down"
+			 : volume->read_only ? "read-only"
+					     : "ok",
 		.pid = getpid(),
 		.incarnation = volume->incarnation,
 		.journal_records = totals.records - totals.dropped_records,

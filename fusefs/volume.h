@@ -103,8 +103,17 @@ struct volume {
 	uint64_t logged_seq;
 
 	_Atomic uint64_t incarnation; /* changes only with the gate closed */
-	/* A failed commit of names makes the image read-only until a crash. */
-	_Atomic bool read_only;
+	/* A failed commit of names aborts until a crash (abort.h). */
+	_Atomic bool read_only;	       /* it did */
+	_Atomic bool shut_down;	       /* and nothing can be read */
+	_Atomic bool shut_down_untold; /* which the kernel's caches belie */
+	/* Whether the disk takes bytes of a file: asked before each write to
+	 * the store with the commit lock held, in whole sectors. 0, or the
+	 * negative errno of all bytes in [from, *ret_to), which is at most to.
+	 * NULL: it takes everything. Changes with the gate closed. */
+	int (*bad_blocks)(void *user, struct inode *inode, int64_t from,
+			  int64_t to, int64_t *ret_to);
+	void *bad_blocks_user;
 	/* While a crash still has the kernel's caches to invalidate. */
 	_Atomic bool invalidating;
 	/* While a snapshot reads the scratch file: nothing is overwritten there;

@@ -12,11 +12,11 @@
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/disk.h"
-#include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
+#include "fusefs/refuse.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -85,23 +85,6 @@ static void drop_pieces(struct volume *volume, struct record_pieces *pieces)
 		scratch_drop(volume->scratch, pieces->list[i].source,
 			     (uint64_t)pieces->list[i].length_bytes);
 	free(pieces->list);
-}
-
-static int clean_piece(struct inode *inode, const struct record_piece *piece)
-{
-	int64_t end = piece->offset_bytes + piece->length_bytes;
-	int r = extents_split(inode->extents, piece->offset_bytes);
-	if (r == 0)
-		r = extents_split(inode->extents, end);
-	if (r < 0)
-		return r;
-	for (struct extent *extent =
-		     extents_at(inode->extents, piece->offset_bytes);
-	     extent != NULL && extent->offset_bytes < end;
-	     extent = extents_next(extent))
-		if (extent->state == EXTENT_DIRTY)
-			extents_mark(inode->extents, extent, EXTENT_CLEAN, 0);
-	return 0;
 }
 
 static bool has_durable_name(struct volume *volume, struct inode *inode)
@@ -220,38 +203,53 @@ void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
 	pthread_mutex_unlock(&volume->lock);
 }
 
-/* What happens to the data when the disk does not take it: the pages become
- * clean without having been stored. */
+/* Times that are shown and were not stored: a crash has to find them, unless
+ * they changed again already. */
+static void keep_dropped(struct volume *volume, struct inode *inode)
+{
+	pthread_mutex_lock(&volume->times_lock);
+	if (list_empty(&inode->times_link))
+		list_append(&volume->times_dropped, &inode->times_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
+/* The disk does not take it. error: why, negative; 0: it says that it does. */
 static int refuse(const struct writeback *writeback, struct inode *inode,
-		  const struct record_pieces *pieces)
+		  const struct record_pieces *pieces, int error)
 {
 	struct volume *volume = writeback->volume;
-	bool error = writeback->mode == MODE_ERROR_WRITES;
-	int r = 0;
-	slimlock_write(&inode->lock);
-	for (size_t i = 0; i < pieces->count && r == 0; i++)
-		r = clean_piece(inode, &pieces->list[i]);
-	if (r == 0 && error)
-		errseq_set(&inode->write_error, EIO);
-	slimlock_unlock(&inode->lock);
+	int r = refuse_pieces(volume, inode, pieces, -error);
 	if (r < 0)
 		return r;
-	if (writeback->mode == MODE_ALLOW_WRITES) {
+	if (error == 0 && writeback->mode == MODE_ALLOW_WRITES) {
 		pthread_mutex_lock(&volume->lock);
 		writeback_log_lost_locked(volume, inode,
 					  "the file was dropped");
 		pthread_mutex_unlock(&volume->lock);
 	}
-	if (!error)
+	if (error == 0)
 		return 0;
-	writeback_log(volume, inode, "write-error", "error-writes");
-	return -EIO;
+	/* Size and map are shown, too, whatever becomes of the pages. */
+	pthread_mutex_lock(&volume->lock);
+	inode->diverged = true;
+	inode->times_dropped = true;
+	keep_dropped(volume, inode);
+	writeback_log_locked(volume, inode, "write-error", strerror(-error));
+	pthread_mutex_unlock(&volume->lock);
+	return error;
 }
 
+/* What the disk takes; the rest is left to the caller, with its error. */
 static int store_pieces(const struct writeback *writeback, struct inode *inode,
-			const struct record_pieces *pieces)
+			struct record_pieces *pieces,
+			struct record_pieces *ret_refused, int *ret_error)
 {
-	int r = writeback_pieces(writeback, inode, pieces);
+	int r = 0;
+	if (writeback->volume->bad_blocks != NULL)
+		r = refuse_ask(writeback->volume, inode, pieces, ret_refused,
+			       ret_error);
+	if (r == 0 && pieces->count > 0)
+		r = writeback_pieces(writeback, inode, pieces);
 	slimlock_write(&inode->lock);
 	inode->written->flushing--;
 	slimlock_unlock(&inode->lock);
@@ -292,6 +290,10 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 		       int fd)
 {
 	struct record_pieces pieces = {0};
+	struct record_pieces refused = {0};
+	int error = 0;
+	if (writeback->mode == MODE_ERROR_WRITES)
+		error = writeback->error < 0 ? writeback->error : -EIO;
 	int r = 0;
 	slimlock_write(&inode->lock);
 	bool any = inode->extents != NULL && inode->extents->dirty_bytes > 0 &&
@@ -311,12 +313,15 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 		inode->written->flushing++;
 	slimlock_unlock(&inode->lock);
 	if (arrives)
-		r = store_pieces(writeback, inode, &pieces);
-	else if (r == 0 && pieces.count > 0)
-		r = refuse(writeback, inode, &pieces);
-	else if (r < 0)
+		r = store_pieces(writeback, inode, &pieces, &refused, &error);
+	if (arrives && r == 0 && error != 0)
+		r = refuse(writeback, inode, &refused, error);
+	else if (!arrives && r == 0 && pieces.count > 0)
+		r = refuse(writeback, inode, &pieces, error);
+	else if (!arrives && r < 0)
 		writeback_log(writeback->volume, inode, "store-error",
 			      strerror(-r));
+	drop_pieces(writeback->volume, &refused);
 	drop_pieces(writeback->volume, &pieces);
 	return r;
 }
@@ -337,16 +342,6 @@ int writeback_inode(const struct writeback *writeback, struct inode *inode)
 	r = write_inode(writeback, inode, fd);
 	store_put_fd(volume->store, inode);
 	return r;
-}
-
-/* Times that are shown and were not stored: a crash has to find them, unless
- * they changed again already. */
-static void keep_dropped(struct volume *volume, struct inode *inode)
-{
-	pthread_mutex_lock(&volume->times_lock);
-	if (list_empty(&inode->times_link))
-		list_append(&volume->times_dropped, &inode->times_link);
-	pthread_mutex_unlock(&volume->times_lock);
 }
 
 /* 0, or an error of the store whose cause can go away. */
@@ -370,10 +365,12 @@ int writeback_times_locked(struct volume *volume, enum mode_kind mode,
 	if (inode->limbo != NULL && mode == MODE_ALLOW_WRITES)
 		limbo_take_times_locked(inode);
 	slimlock_unlock(&inode->lock);
-	inode->times_dropped = mode != MODE_ALLOW_WRITES;
+	bool stored = mode == MODE_ALLOW_WRITES;
+	inode->times_dropped = !stored || inode->diverged;
 	if (inode->times_dropped)
 		keep_dropped(volume, inode);
-	else if ((inode->in_store || inode == volume->root) && !inode->dead)
+	if (stored && (inode->in_store || inode == volume->root) &&
+	    !inode->dead)
 		r = times_error(volume, inode,
 				store_set_times_locked(volume, inode, times));
 	if (r < 0) {

@@ -18,6 +18,7 @@ struct volume;
 struct writeback {
 	struct volume *volume;
 	enum mode_kind mode;
+	int error; /* of MODE_ERROR_WRITES, negative; 0: EIO */
 	int64_t from;
 	int64_t to;
 	/* Only where the store has the block, and within its size: what a

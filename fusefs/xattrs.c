@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/list.h"
+#include "fusefs/abort.h"
 #include "fusefs/access.h"
 #include "fusefs/inode.h"
 #include "fusefs/limbo.h"
@@ -318,8 +319,8 @@ int xattrs_set(struct volume *volume, struct inode *inode, const char *name,
 	int r = check_name(name);
 	if (r < 0)
 		return r;
-	if (volume->read_only)
-		return -EROFS;
+	if (abort_check(volume) < 0)
+		return abort_check(volume);
 	if (size > XATTR_SIZE_MAX)
 		return -E2BIG;
 	cleanup_free void *copy = copy_value(value, size);
@@ -351,8 +352,8 @@ int xattrs_remove(struct volume *volume, struct inode *inode, const char *name)
 	int r = check_name(name);
 	if (r < 0)
 		return r;
-	if (volume->read_only)
-		return -EROFS;
+	if (abort_check(volume) < 0)
+		return abort_check(volume);
 	pthread_mutex_lock(&volume->lock);
 	ssize_t n = get_locked(volume, inode, name, NULL, 0);
 	r = n < 0 ? (int)n : change_locked(volume, inode, name, NULL, 0);

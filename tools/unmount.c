@@ -85,7 +85,9 @@ int unmount_path(const char *mountpoint, bool lazy, struct errmsg *reterr_why)
 	return r;
 }
 
-static int server_pid(const struct client *client, struct errmsg *reterr_why)
+/* ret_aborted: nothing can be stored any more, and that is so on purpose. */
+static int server_pid(const struct client *client, bool *ret_aborted,
+		      struct errmsg *reterr_why)
 {
 	struct text answer;
 	char *cursor;
@@ -97,9 +99,13 @@ static int server_pid(const struct client *client, struct errmsg *reterr_why)
 	text_init(&answer);
 	r = client_command(client, "status format=plain", &answer, reterr_why);
 	cursor = answer.data;
-	while (r == 0 && fields_next(&cursor, &name, &value))
+	*ret_aborted = false;
+	while (r == 0 && fields_next(&cursor, &name, &value)) {
 		if (strcmp(name, "pid") == 0)
 			pid = (int)fields_to_signed(value);
+		if (strcmp(name, "state") == 0)
+			*ret_aborted = strcmp(value, "ok") != 0;
+	}
 	text_done(&answer);
 	return r < 0 ? r : pid;
 }
@@ -122,6 +128,7 @@ static int commit(const struct client *client,
 		  const struct unmount_options *options, int *ret_pidfd,
 		  struct errmsg *reterr_why)
 {
+	bool aborted;
 	int pid;
 	int r;
 
@@ -130,9 +137,10 @@ static int commit(const struct client *client,
 		*ret_pidfd = -1;
 		return 0;
 	}
-	if (r < 0 && !options->force)
+	struct errmsg other;
+	pid = server_pid(client, &aborted, r < 0 ? &other : reterr_why);
+	if (r < 0 && !options->force && !aborted)
 		return r;
-	pid = server_pid(client, reterr_why);
 	if (pid < 0 && !options->force)
 		return pid;
 	*ret_pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
@@ -236,11 +244,12 @@ int unmount_whatever(const char *mountpoint, struct errmsg *reterr_why)
 	const struct unmount_options options = {.force = true};
 	cleanup_fd int pidfd = -1;
 	struct client *client;
+	bool aborted;
 	int r;
 
 	r = client_open(mountpoint, NULL, &client, reterr_why);
 	if (r == 0) {
-		r = server_pid(client, reterr_why);
+		r = server_pid(client, &aborted, reterr_why);
 		if (r > 0)
 			pidfd = pidfd_open(r, 0);
 		client_close(client);
