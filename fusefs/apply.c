@@ -373,8 +373,10 @@ void apply_settle_pieces(struct volume *volume, struct inode *inode,
 	data_trim(volume, inode);
 }
 
-/* The extents that only hid the store's old state are not needed any more. */
-static void settle_seq(struct volume *volume, const struct record *record)
+/* The extents that only hid the store's old state are not needed any more; but
+ * where the size was dropped before, the last one is all that knows it. */
+static void settle_seq(struct volume *volume, const struct record *record,
+		       int64_t stored_bytes)
 {
 	struct inode *inode = record->inode;
 	int64_t from;
@@ -383,8 +385,14 @@ static void settle_seq(struct volume *volume, const struct record *record)
 	struct extent *extent = extents_at(inode->extents, from);
 	while (extent != NULL && extent->offset_bytes < to) {
 		struct extent *next = extents_next(extent);
-		if (extent->state == EXTENT_PUSHED &&
-		    extent->seq == record->seq)
+		bool mine = extent->state == EXTENT_PUSHED &&
+			    extent->seq == record->seq;
+		bool last = extent->offset_bytes < inode->size_bytes &&
+			    extents_end(extent) >= inode->size_bytes;
+		if (mine && last && stored_bytes < inode->size_bytes)
+			extents_mark(inode->extents, extent, EXTENT_CLEAN,
+				     record->seq);
+		else if (mine)
 			(void)extents_cut(inode->extents, extent->offset_bytes,
 					  extent->length_bytes);
 		extent = next;
@@ -476,7 +484,7 @@ static int apply_content(struct volume *volume, struct record *record,
 		apply_settle_pieces(volume, inode, &record->pieces);
 	} else {
 		forget_blocks(volume, inode, record);
-		settle_seq(volume, record);
+		settle_seq(volume, record, known ? st.st_size : INT64_MAX);
 	}
 	slimlock_unlock(&inode->lock);
 	return 0;

@@ -205,6 +205,30 @@ static void range_of_a_dropped_file_is_lost_and_others_arrive(void **state)
 	sandbox_expect_live(sandbox, sandbox_find(sandbox, "b"), "x*10");
 }
 
+static void zeros_over_what_was_dropped_leave_the_size(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *a = sandbox_create(sandbox, "a", S_IFREG | 0644);
+
+	sandbox_sync(sandbox);
+	sandbox_set_mode(sandbox, MODE_DROP_WRITES);
+	assert_int_equal(sandbox_write(sandbox, a, 0, 10, 'o'), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	sandbox_set_mode(sandbox, MODE_ALLOW_WRITES);
+	assert_int_equal(
+		space_allocate(sandbox->volume, a,
+			       FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0,
+			       4096),
+		0);
+	sandbox_sync(sandbox);
+	sandbox_expect_stored(sandbox, "a[0:]");
+	/* With no byte of it unsynced, the kernel's memory of it goes, too. */
+	names_forget(sandbox->volume, a, 1);
+	sandbox_expect_live(sandbox, sandbox_find(sandbox, "a"), "0*10");
+	sandbox_crash(sandbox);
+	sandbox_expect_same(sandbox, "after the crash");
+}
+
 /* What xfs writes around a new end is written where the file has blocks. */
 static void hole_that_a_new_size_cuts_stays_a_hole(void **state)
 {
@@ -241,6 +265,7 @@ int main(void)
 			store_that_lacks_a_mode_of_fallocate_gets_it_done),
 		cmocka_unit_test(hole_that_a_new_size_cuts_stays_a_hole),
 		SANDBOX_TEST(range_of_a_dropped_file_is_lost_and_others_arrive),
+		SANDBOX_TEST(zeros_over_what_was_dropped_leave_the_size),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
