@@ -155,6 +155,11 @@ const char *client_mountpoint(const struct client *client)
 	return client->mount.mountpoint;
 }
 
+bool client_has_device(const struct client *client)
+{
+	return strcmp(client->mount.type, MOUNTINFO_TYPE_DM) == 0;
+}
+
 int client_file(const struct client *client, const char *name, int flags,
 		struct errmsg *reterr_why)
 {

@@ -24,6 +24,9 @@ void client_close(struct client *client);
 /* The path of the mount's root; lives as long as the client. */
 const char *client_mountpoint(const struct client *client);
 
+/* Whether the mount has a block device of its own (the dm backend). */
+bool client_has_device(const struct client *client);
+
 /* Writes one line to `control` and appends its answer to ret_answer, which may
  * be NULL. The sentence of a refusal is the server's own. */
 int client_command(const struct client *client, const char *line,

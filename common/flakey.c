@@ -26,7 +26,7 @@
 
 /* "flakey: " in front of what the program says. */
 #define SAID_PREFIX "flakey: "
-#define ARGUMENTS_MAX 28
+#define ARGUMENTS_MAX 56
 
 _Static_assert(FLAKEY_ERROR_MAX == ERRMSG_MAX, "a sentence has one size");
 
@@ -155,12 +155,27 @@ static int unmount(const char *command, const char *control,
 	return run_command(arguments.words, reterr_why);
 }
 
+static void add_disk(struct arguments *arguments,
+		     const struct flakey_config *config, char size[static 24])
+{
+	(void)snprintf(size, 24, "%" PRIu64, config->disk_bytes);
+	add_option(arguments, "--backend", config->backend);
+	add_option(arguments, "--fstype", config->fstype);
+	add_option(arguments, "--mkfs-options", config->mkfs_options);
+	add_option(arguments, "--options", config->mount_options);
+	add_option(arguments, "--name", config->device_name);
+	add_option(arguments, "--size", config->disk_bytes ? size : NULL);
+	if (config->flags & FLAKEY_FORMAT)
+		add(arguments, "--format");
+}
+
 static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 		 struct errmsg *reterr_why)
 {
 	struct arguments arguments = {0};
 	char limit[24];
 	char seed[24];
+	char size[24];
 	int ran;
 	int r;
 
@@ -185,6 +200,7 @@ static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 		add(&arguments, "--allow-other");
 	if (config->flags & FLAKEY_STORE_SYNC)
 		add(&arguments, "--store-sync");
+	add_disk(&arguments, config, size);
 	add(&arguments, "--");
 	add(&arguments, config->source);
 	add(&arguments, config->mountpoint);
@@ -242,6 +258,9 @@ int flakey_stop(struct flakey *flakey)
 {
 	int r;
 
+	/* Twice is no error, so that a test may always clean up. */
+	if (!client_has_device(flakey->client) && !still_mounted(flakey))
+		return 0;
 	pthread_mutex_lock(&flakey->mutex);
 	r = unmount(flakey->command, flakey->control,
 		    client_mountpoint(flakey->client), &flakey->error);
@@ -252,6 +271,9 @@ int flakey_stop(struct flakey *flakey)
 				   client_mountpoint(flakey->client));
 	} else if (r == -EIO && strstr(flakey->error.text, " is in use")) {
 		r = -EBUSY;
+	} else if (r == -EIO &&
+		   strstr(flakey->error.text, "is no flakey mount")) {
+		r = 0; /* of a disk all has gone, then */
 	}
 	pthread_mutex_unlock(&flakey->mutex);
 	return r;
@@ -265,6 +287,7 @@ void flakey_free(struct flakey *flakey)
 	pthread_mutex_destroy(&flakey->mutex);
 	free(flakey->command);
 	free(flakey->control);
+	free(flakey->device);
 	free(flakey);
 }
 
@@ -567,6 +590,32 @@ int flakey_snapshot(struct flakey *flakey, const char *directory,
 		r = play_plan(flakey, &line, plan, ret_report);
 	text_done(&line);
 	return r;
+}
+
+const char *flakey_device(struct flakey *flakey)
+{
+	struct text answer;
+	char *cursor;
+	char *name;
+	char *value;
+	const char *device;
+
+	text_init(&answer);
+	pthread_mutex_lock(&flakey->mutex);
+	if (!flakey->device &&
+	    client_command(flakey->client, "status format=plain", &answer,
+			   &flakey->error) == 0) {
+		cursor = answer.data;
+		while (fields_next(&cursor, &name, &value))
+			if (strcmp(name, "device") == 0 && !flakey->device)
+				flakey->device = strdup(value);
+		if (!flakey->device)
+			flakey->device = strdup("");
+	}
+	device = flakey->device && *flakey->device ? flakey->device : NULL;
+	pthread_mutex_unlock(&flakey->mutex);
+	text_done(&answer);
+	return device;
 }
 
 int flakey_status(struct flakey *flakey, struct flakey_info *ret_info)

@@ -56,6 +56,7 @@ struct flakey;
 /* For flakey_config.flags. */
 #define FLAKEY_ALLOW_OTHER 1u /* let other users in */
 #define FLAKEY_STORE_SYNC 2u  /* wait for the store's own disk, too */
+#define FLAKEY_FORMAT 4u      /* dm: lose what the source holds */
 
 struct flakey_config {
 	size_t size; /* of this structure, by FLAKEY_CONFIG_INIT */
@@ -77,11 +78,23 @@ struct flakey_config {
 	uint64_t seed;
 	/* Where the fault rules are served over HTTP: "127.0.0.1:22381". */
 	const char *http;
+	/* "fuse", a simulated disk, or "dm", a real one with a file system of
+	 * the kernel, which needs root; NULL: $FLAKEY_BACKEND, else "fuse". On
+	 * dm, source may also be an image (made if missing), a block device, or
+	 * "new" for a disk that ends with the mount. */
+	const char *backend;
+	/* The rest is for dm only. */
+	const char *fstype;	   /* what is there, else "ext4" */
+	const char *mkfs_options;  /* more words for mkfs */
+	const char *mount_options; /* "noatime,..." */
+	const char *device_name;   /* below /dev/mapper */
+	uint64_t disk_bytes;	   /* of a new image; 0: 1 GiB */
 };
 
 #define FLAKEY_CONFIG_INIT                                                     \
 	{                                                                      \
-		sizeof(struct flakey_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
+		sizeof(struct flakey_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			0, 0, 0, 0, 0, 0                                       \
 	}
 
 /* How long a mode lasts. */
@@ -255,8 +268,8 @@ FLAKEY_API int flakey_attach(const char *path, const char *control,
 			     size_t reterr_size_bytes);
 
 /* Commits everything, unmounts, and returns when the store is complete. -EBUSY:
- * something uses the mount; then, as after every failure, it goes on. The
- * handle is good for flakey_error() and flakey_free() afterwards. */
+ * something uses the mount; then, as after every failure, it goes on. Stopping
+ * what is no longer mounted is no error. The handle is good for flakey_error() and flakey_free() afterwards. */
 FLAKEY_API int flakey_stop(struct flakey *flakey);
 
 /* Forgets the handle, and leaves the mount as it is. Takes NULL. */
@@ -265,6 +278,10 @@ FLAKEY_API void flakey_free(struct flakey *flakey);
 /* The sentence of the newest failure, "" if there was none. Valid until the
  * next call on the handle. */
 FLAKEY_API const char *flakey_error(const struct flakey *flakey);
+
+/* The path of the block device, "/dev/mapper/...", as long as the handle; NULL
+ * on a backend without one, or after a failure. */
+FLAKEY_API const char *flakey_device(struct flakey *flakey);
 
 /* The absolute path of the mount. Valid as long as the handle. */
 FLAKEY_API const char *flakey_mountpoint(const struct flakey *flakey);
@@ -307,7 +324,8 @@ flakey_random_write_corrupt(struct flakey *flakey, uint32_t probability,
 
 /* Power fails and comes back: returns when everybody sees what survived. plan
  * may be NULL (FLAKEY_KEEP_NONE), and so may ret_report. Files that were open
- * answer EIO from now on. */
+ * answer EIO from now on. dm: -EBUSY if there are any, unless the plan kills
+ * whoever has them; the report has no counts. */
 FLAKEY_API int flakey_crash(struct flakey *flakey,
 			    const struct flakey_plan *plan,
 			    struct flakey_report *ret_report);

@@ -16,6 +16,7 @@ struct flakey {
 	struct client *client;
 	char *command; /* the program, for flakey_stop() */
 	char *control; /* NULL: the usual name */
+	char *device;  /* once asked for; "": none */
 	struct errmsg error;
 };
 

@@ -14,6 +14,7 @@
 #include "common/event.h"
 #include "dmbackend/disk.h"
 #include "dmbackend/power.h"
+#include "dmbackend/snapshot.h"
 #include "dmbackend/switcher.h"
 
 #define DROP_CACHES "/proc/sys/vm/drop_caches"
@@ -39,6 +40,14 @@ static int crash(struct backend *backend, const struct plan *plan,
 		 struct backend_report *ret_report, struct errmsg *reterr_why)
 {
 	return power_crash(disk_of(backend), plan, ret_report, reterr_why);
+}
+
+static int snapshot(struct backend *backend, const struct plan *plan,
+		    const char *directory, struct backend_report *ret_report,
+		    struct errmsg *reterr_why)
+{
+	return snapshot_take(disk_of(backend), plan, directory, ret_report,
+			     reterr_why);
 }
 
 static int check_mounted(const struct dmbackend *disk,
@@ -151,6 +160,7 @@ const struct backend_ops disk_verbs_table = {
 	.set_mode = set_mode,
 	.get_mode = get_mode,
 	.crash = crash,
+	.snapshot = snapshot,
 	.sync = sync_all,
 	.evict = evict,
 	.status = status,
