@@ -13,8 +13,8 @@
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "dmbackend/disk.h"
+#include "dmbackend/disk_snapshot.h"
 #include "dmbackend/power.h"
-#include "dmbackend/snapshot.h"
 #include "dmbackend/switcher.h"
 
 #define DROP_CACHES "/proc/sys/vm/drop_caches"
@@ -46,7 +46,7 @@ static int snapshot(struct backend *backend, const struct plan *plan,
 		    const char *directory, struct backend_report *ret_report,
 		    struct errmsg *reterr_why)
 {
-	return snapshot_take(disk_of(backend), plan, directory, ret_report,
+	return disk_snapshot(disk_of(backend), plan, directory, ret_report,
 			     reterr_why);
 }
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "common/flakey.h"
-#include "tests/contract/contract.h"
+#include "tests/contract/points.h"
 
 #define DEADLINE_MS 10000
 
@@ -319,5 +319,5 @@ int main(int argc, char **argv)
 	a_mount_in_use_cannot_be_stopped(disk);
 	a_dead_server_is_taken_over(&disk);
 	stopping_leaves_nothing(disk);
-	return contract_done();
+	return points_done();
 }

@@ -70,12 +70,17 @@ def main():
     report = tree.Report()
     public = public_names()
     seen = set()
+    owners = {}
     for source, path in objects():
         if source.split("/")[0] not in tree.PRODUCT or not source.endswith(
                 ".c") or not os.path.exists(path):
             continue
         allowed = prefixes(source)
         for symbol in exported(path):
+            owner = owners.setdefault(symbol, source)
+            if owner != source and not source.startswith("tools/"):
+                report.add(source, line_defining(source, symbol),
+                           f"exports {symbol}, as does {owner}")
             good = symbol in public or any(
                 symbol == prefix or symbol.startswith(prefix + "_")
                 for prefix in allowed)

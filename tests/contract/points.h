@@ -2,8 +2,8 @@
 /*
  * Test points of the contract, and what programs do on a mount.
  */
-#ifndef FLAKEY_TESTS_CONTRACT_CONTRACT_H
-#define FLAKEY_TESTS_CONTRACT_CONTRACT_H
+#ifndef FLAKEY_TESTS_CONTRACT_POINTS_H
+#define FLAKEY_TESTS_CONTRACT_POINTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@ void says(const char *sentence, const char *part, const char *name);
 /* The file has that content; NULL: there is no such file. */
 void holds(const char *path, const char *content, const char *name);
 /* The plan; 0 if all was well. */
-int contract_done(void);
+int points_done(void);
 
 enum put_sync {
 	NO_SYNC,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dmbackend/snapshot.h"
+#include "dmbackend/disk_snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -171,7 +171,7 @@ static int take_into(struct dmbackend *backend, int directory_fd,
 	return r;
 }
 
-int snapshot_take(struct dmbackend *backend, const struct plan *plan,
+int disk_snapshot(struct dmbackend *backend, const struct plan *plan,
 		  const char *directory, struct backend_report *ret_report,
 		  struct errmsg *reterr_why)
 {
