@@ -245,7 +245,7 @@ static void note_logged(struct logging *logging, struct logtree_inode *inode,
 	inode->exists_seq = seq;
 	if (all)
 		inode->all_seq = seq;
-	if (all || inode->inode->size_bytes < inode->logged_bytes)
+	if (all)
 		inode->logged_bytes = inode->inode->size_bytes;
 	inode->logged_all = all;
 	inode->logged = true;

@@ -28,6 +28,19 @@ static bool gives(const struct record *record, const struct dentry *name,
 	return true;
 }
 
+static int choose_inside(struct partial_chosen *chosen,
+			 const struct inode *directory)
+{
+	int r = 0;
+	list_for_each(node, following, &directory->directory->named)
+		if (r == 0)
+			r = partial_choose(
+				chosen,
+				list_entry(node, struct record_place, link)
+					->record);
+	return r;
+}
+
 /* The newest record after which the name means that. What came before it on the
  * name is taken along. */
 static int choose_for(struct partial_chosen *chosen, const struct dentry *name,
@@ -41,7 +54,12 @@ static int choose_for(struct partial_chosen *chosen, const struct dentry *name,
 		if (gives(record, name, &given) && given == meaning)
 			found = record;
 	}
-	return found == NULL ? 0 : partial_choose(chosen, found);
+	if (found != NULL)
+		return partial_choose(chosen, found);
+	/* leave_replaced_locked() removes it: emptied. */
+	return meaning == NULL && inode_is_directory(name->durable)
+		       ? choose_inside(chosen, name->durable)
+		       : 0;
 }
 
 static int choose_names(struct partial_chosen *chosen, struct volume *volume)
@@ -62,9 +80,9 @@ static int choose_names(struct partial_chosen *chosen, struct volume *volume)
 
 /* What is logged of an inode beside its names. The content of a file is stored
  * before, by its own sync; where it is logged again only to be there, it gets no
- * longer by that, but it may get shorter. */
+ * longer by that, but it may get shorter: up to the record cut. */
 static bool is_logged(const struct logtree_inode *inode,
-		      const struct record *record)
+		      const struct record *record, uint64_t cut)
 {
 	switch (record->kind) {
 	case RECORD_XATTR:
@@ -73,11 +91,27 @@ static bool is_logged(const struct logtree_inode *inode,
 		return record->seq <=
 		       (inode->fresh ? inode->exists_seq : inode->all_seq);
 	case RECORD_SIZE:
-		return inode->all_seq > 0 && record->seq <= inode->exists_seq &&
-		       record->size_bytes < inode->logged_bytes;
+	case RECORD_DATA:
+	case RECORD_SPACE:
+		return record->seq <= cut;
 	default:
 		return false;
 	}
+}
+
+/* The last record that makes it shorter than it was logged; 0: none. */
+static uint64_t find_cut(const struct logtree_inode *inode)
+{
+	uint64_t cut = 0;
+	list_for_each(node, following, &inode->inode->records) {
+		const struct record *record =
+			list_entry(node, struct record, inode_link);
+		if (record->kind == RECORD_SIZE && inode->all_seq > 0 &&
+		    record->seq <= inode->exists_seq &&
+		    record->size_bytes < inode->logged_bytes)
+			cut = record->seq;
+	}
+	return cut;
 }
 
 static int choose_status(struct partial_chosen *chosen,
@@ -86,10 +120,11 @@ static int choose_status(struct partial_chosen *chosen,
 	struct journal *journal = &chosen->partial->volume->journal;
 	int r = 0;
 	pthread_mutex_lock(&journal->lock);
+	uint64_t cut = find_cut(inode);
 	list_for_each(node, following, &inode->inode->records) {
 		struct record *record =
 			list_entry(node, struct record, inode_link);
-		if (r == 0 && is_logged(inode, record))
+		if (r == 0 && is_logged(inode, record, cut))
 			r = partial_choose(chosen, record);
 	}
 	pthread_mutex_unlock(&journal->lock);
@@ -114,6 +149,18 @@ static void empty(struct list *list)
 		list_remove(list->next);
 }
 
+/* A record of the journal replaces what the name means in the store. */
+static bool is_to_be_replaced(const struct dentry *name)
+{
+	list_for_each(node, following, &name->directory->directory->named) {
+		const struct record *record =
+			list_entry(node, struct record_place, link)->record;
+		if (record->to == name && record->replaced == name->durable)
+			return true;
+	}
+	return false;
+}
+
 /* A name of which the log says that it is gone, and the journal only that it was
  * replaced: the log of the replaced inode lost it, what replaced it was not
  * logged. The record that replaces it finds it free. */
@@ -126,8 +173,7 @@ static int leave_replaced_locked(struct volume *volume)
 		struct dentry *dentry = dentry_find_locked(
 			volume, name->directory->inode, name->name);
 		if (r == 0 && dentry != NULL && dentry->durable != NULL &&
-		    dentry->pending > 0 && dentry->durable != dentry->live &&
-		    logtree_replay(name) == NULL)
+		    logtree_replay(name) == NULL && is_to_be_replaced(dentry))
 			r = apply_leave_locked(volume, dentry);
 	}
 	return r;
@@ -148,6 +194,21 @@ static int take(struct partial *partial)
 	return r;
 }
 
+/* Records that the log had no need of will change the store's directory again. */
+static int sync_times(struct partial *partial, struct inode *inode)
+{
+	struct volume *volume = partial->volume;
+	int r = partial_sync_times(partial, inode);
+	pthread_mutex_lock(&volume->lock);
+	if (inode_is_directory(inode) && inode->directory->records > 0) {
+		slimlock_write(&inode->lock);
+		inode_note_times(volume, inode);
+		slimlock_unlock(&inode->lock);
+	}
+	pthread_mutex_unlock(&volume->lock);
+	return r;
+}
+
 int logtree_sync(struct partial *partial, struct inode *inode,
 		 const struct commit_range *range)
 {
@@ -164,7 +225,7 @@ int logtree_sync(struct partial *partial, struct inode *inode,
 	if (r == 0)
 		r = take(partial);
 	if (r == 0)
-		r = partial_sync_times(partial, inode);
+		r = sync_times(partial, inode);
 	/* What the log says is not all there: the next one commits. */
 	if (r != 0)
 		logtree_refuse(volume);
