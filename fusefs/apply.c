@@ -9,7 +9,6 @@
 #include "fusefs/adopt.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
-#include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
 #include "fusefs/limbo.h"
@@ -273,61 +272,6 @@ static int apply_rename(struct volume *volume, const struct record *record,
 	return rename_one(volume, &left, ret_why);
 }
 
-/* Writes the next bytes of a piece: how many, or an error. A buffer is made when
- * it is first needed, for what is not in memory. */
-static ssize_t apply_part(struct disk_io *io, int fd,
-			  const struct record_piece *piece, int64_t done,
-			  char **buffer)
-{
-	struct volume *volume = io->volume;
-	uint64_t source = piece->source + (uint64_t)done;
-	size_t n;
-	const void *data = scratch_peek(volume->scratch, source, &n);
-	if ((int64_t)n > piece->length_bytes - done)
-		n = (size_t)(piece->length_bytes - done);
-	bool peeked = data != NULL;
-	int r = 0;
-	if (!peeked) {
-		if (*buffer == NULL)
-			*buffer = malloc(SCRATCH_CHUNK);
-		if (*buffer == NULL)
-			return -ENOMEM;
-		r = scratch_read(volume->scratch, source, *buffer, n);
-		data = *buffer;
-	}
-	if (r == 0)
-		r = disk_write(io, fd, data, n, piece->offset_bytes + done);
-	if (peeked)
-		scratch_unpeek(volume->scratch, source);
-	return r < 0 ? r : (ssize_t)n;
-}
-
-static int apply_piece(struct disk_io *io, int fd,
-		       const struct record_piece *piece, char **buffer)
-{
-	int64_t done = 0;
-	while (done < piece->length_bytes) {
-		ssize_t n = apply_part(io, fd, piece, done, buffer);
-		if (n < 0)
-			return (int)n;
-		done += n;
-	}
-	return 0;
-}
-
-int apply_pieces(struct volume *volume, struct inode *inode, int fd,
-		 const struct record_pieces *pieces)
-{
-	cleanup_free char *buffer = NULL;
-	struct disk_io io;
-	int r = 0;
-	disk_begin(&io, volume, &volume->disk, inode, DISK_WRITE);
-	for (size_t i = 0; i < pieces->count && r == 0; i++)
-		r = apply_piece(&io, fd, &pieces->list[i], &buffer);
-	int ended = disk_end(&io);
-	return r < 0 ? r : ended;
-}
-
 /* Cuts what still shows the piece; later writes over it stay. */
 static void settle_piece(struct inode *inode, const struct record_piece *piece)
 {
@@ -342,8 +286,10 @@ static void settle_piece(struct inode *inode, const struct record_piece *piece)
 				       : offset;
 		int64_t to =
 			extents_end(extent) < end ? extents_end(extent) : end;
+		/* Not what the disk only says it has. */
 		bool same =
 			extent->source != EXTENT_ZERO &&
+			extent->state != EXTENT_CLEAN &&
 			extent->source - (uint64_t)extent->offset_bytes ==
 				piece->source - (uint64_t)piece->offset_bytes;
 		/* Without memory for the cut it is shown from here on, too:
@@ -420,7 +366,10 @@ static int apply_pieces_unlocked(struct volume *volume, struct record *record,
 	struct inode *inode = record->inode;
 	inode_pin(inode);
 	pthread_mutex_unlock(&volume->lock);
-	int r = apply_pieces(volume, inode, fd, &record->pieces);
+	struct apply_lost lost = {0};
+	int r = apply_pieces(volume, inode, fd, &record->pieces, &lost);
+	/* Who syncs the file is told, this commit is not about it. */
+	(void)apply_lose(volume, inode, &lost);
 	pthread_mutex_lock(&volume->lock);
 	inode_unpin_locked(volume, inode);
 	return r;

@@ -7,12 +7,14 @@
 #ifndef FLAKEY_FUSEFS_APPLY_H
 #define FLAKEY_FUSEFS_APPLY_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "fusefs/journal.h"
 
 struct dentry;
 struct inode;
 struct record;
-struct record_pieces;
 struct volume;
 
 /* The record needs something that the store does not have. */
@@ -29,9 +31,24 @@ int apply_record_locked(struct volume *volume, struct record *record,
  * it meant is kept where something may still lead to it. 0 or an error. */
 int apply_leave_locked(struct volume *volume, struct dentry *from);
 
-/* Writes held pieces to the inode's open file of the store. No lock held. */
+/* What did not become of pieces that were written: parts of them, not held. */
+struct apply_lost {
+	struct record_pieces dropped; /* the disk says that it has them */
+	struct record_pieces refused;
+	size_t dropped_capacity;
+	size_t refused_capacity;
+	int error; /* the first that it refused one with, negative, or 0 */
+};
+
+/* Writes held pieces to the inode's open file of the store, from done_bytes on,
+ * which grows. No lock held. What fault rules keep from the store is in
+ * ret_lost, which begins as {0} and is to be given to apply_lose(); NULL: they are
+ * not asked. */
 int apply_pieces(struct volume *volume, struct inode *inode, int fd,
-		 const struct record_pieces *pieces);
+		 struct record_pieces *pieces, struct apply_lost *ret_lost);
+/* Shows them as what they are. 0, or the error that the file is told. */
+int apply_lose(struct volume *volume, struct inode *inode,
+	       struct apply_lost *lost);
 
 /* The store now has these bytes, so the live image need not keep those that are
  * still the same. Inode's lock held for writing. */

@@ -15,6 +15,7 @@
 #include "fusefs/disk.h"
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
+#include "fusefs/fault_store.h"
 #include "fusefs/inode.h"
 #include "fusefs/profile.h"
 #include "fusefs/refuse.h"
@@ -60,6 +61,8 @@ static int read_store(struct disk_io *io, int fd, char *to, size_t size,
 	if (n < 0)
 		return (int)n;
 	memset(to + n, 0, size - (size_t)n);
+	if (n > 0 && io->rules != NULL)
+		return fault_store_read(io->rules, fd, to, (size_t)n, offset);
 	return 0;
 }
 
@@ -156,8 +159,15 @@ ssize_t data_read(struct volume *volume, struct inode *inode, void *buffer,
 		  size_t size, int64_t offset)
 {
 	struct disk_io io;
+	struct fault_store rules;
 	disk_begin(&io, volume, &volume->disk, inode, DISK_READ);
+	if (fault_store_armed(volume, RULE_STORE_READ)) {
+		fault_store_begin(&rules, volume, inode, RULE_STORE_READ);
+		io.rules = &rules;
+	}
 	ssize_t n = read_some(&io, buffer, size, offset);
+	if (io.rules != NULL)
+		fault_store_end(&rules);
 	int r = disk_end(&io);
 	return n < 0 || r == 0 ? n : r;
 }

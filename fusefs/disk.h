@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct fault_store;
 struct inode;
 struct mode;
 struct volume;
@@ -62,7 +63,8 @@ struct disk_io {
 	struct inode *inode;
 	enum disk_direction direction;
 	bool armed;
-	char *path; /* as a JSON string; NULL: it is not known */
+	char *path;		   /* as a JSON string; NULL: it is not known */
+	struct fault_store *rules; /* that look at what is read, or NULL */
 	/* Of reads: all that were done. */
 	struct disk_piece *pieces;
 	size_t count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What each action does to a request. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fuse.h>
 #include <sched.h>
@@ -204,15 +205,31 @@ static enum fault_turn act_plain(struct fault *fault, struct fuse_buf *buffer,
 	return FAULT_GO;
 }
 
+/* Of pages for its cache the kernel takes a part for the end of the file, and of
+ * pages that it writes back it takes none. */
+static bool may_be_short(const struct fault *fault)
+{
+	if (fault->request.opcode == FUSE_WRITE)
+		return !fault->request.written_back;
+	return fault->request.hit.flags & O_DIRECT ||
+	       fault->faults->fusefs->config.cache == FUSEFS_CACHE_NONE;
+}
+
 static enum fault_turn act_short(struct fault *fault, struct fuse_buf *buffer,
 				 const struct rule_verdict *verdict)
 {
+	if (!may_be_short(fault)) {
+		fault_log(fault, verdict,
+			  "not at all: mount with -o cache=none for it");
+		return FAULT_GO;
+	}
 	size_t size = fault_request_bytes(&fault->request);
 	size_t less = rule_short_bytes(verdict, size);
 	char words[WORDS_MAX];
 	snprintf(words, sizeof(words), "%zu of %zu bytes", less, size);
 	fault_log(fault, verdict, words);
-	landing_return(fault_request_data(buffer));
+	if (fault->request.opcode == FUSE_WRITE)
+		landing_return(fault_request_data(buffer));
 	fault_request_shorten(&fault->request, buffer, less);
 	return FAULT_GO;
 }

@@ -103,6 +103,17 @@ static void do_crash(void *user)
 static void do_snapshot(void *user)
 {
 	struct job *job = user;
+	struct faults *faults = job->faults;
+	struct backend_report report = {0};
+	struct errmsg why = {0};
+	if (is_awaited(job)) {
+		int r = verbs_table.snapshot((struct backend *)faults->fusefs,
+					     &job->plan, job->directory,
+					     &report, &why);
+		backend_report_done(&report);
+		if (r < 0)
+			fault_complain(faults, job->rule, why.text);
+	}
 	end_job(job);
 }
 

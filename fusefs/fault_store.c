@@ -10,6 +10,7 @@
 #include "fusefs/fault.h"
 #include "fusefs/fault_inside.h"
 #include "fusefs/inode.h"
+#include "fusefs/store.h"
 
 /* A file with more names is found by the first ones. */
 #define NAMES_MAX 16
@@ -255,6 +256,16 @@ static bool resume(struct fault *fault, const struct rule_hit *hit,
 	return true;
 }
 
+/* A part of the same read was asked about before the one that has waited. */
+static bool was_asked(const struct fault *fault, const struct rule_hit *hit,
+		      uint64_t file)
+{
+	return fault->verdicts[FAULT_STORE].count > 0 &&
+	       hit->point == RULE_STORE_READ &&
+	       fault->store_point == hit->point && fault->store_file == file &&
+	       hit->offset_bytes < fault->store_offset;
+}
+
 /* The rest of what was said is for when it is done again. */
 static void keep(struct fault *fault, const struct rule_hit *hit, uint64_t file,
 		 struct fault_deed *deed, size_t next)
@@ -279,13 +290,19 @@ int fault_store_ask(struct fault_store *store, int64_t offset_bytes,
 		hit_of(store, offset_bytes, length_bytes, false);
 	const struct question question = {store, &hit, ret_deed};
 	struct fault *fault = fault_here();
+	const struct faults *faults = store->volume->faults;
 	struct rule_verdicts *verdicts = &ret_deed->verdicts;
 	ret_deed->dropped = false;
 	ret_deed->simulated = false;
 	ret_deed->harms = 0;
 	verdicts->count = 0;
-	if (store->volume->faults->crashing)
+	/* What a crash stores is what has survived it. */
+	if (fault == NULL && faults->held[FAULT_SLEEPERS_ALL] > 0)
+		return 0;
+	if (faults->crashing)
 		return -EIO;
+	if (fault != NULL && was_asked(fault, &hit, store->file))
+		return 0;
 	if (fault == NULL || !resume(fault, &hit, store->file, ret_deed))
 		rules_decide(store->volume->rules, &hit, verdicts);
 	int r = 0;
@@ -338,4 +355,39 @@ void fault_store_harm(struct fault_store *store, const struct fault_deed *deed,
 void fault_store_done(struct fault_deed *deed)
 {
 	rules_done(&deed->verdicts);
+}
+
+static int read_run(struct fault_store *store, char *data, int64_t from,
+		    int64_t to)
+{
+	struct fault_deed deed;
+	int r = fault_store_ask(store, from, to - from, &deed);
+	if (r < 0)
+		return r;
+	fault_store_harm(store, &deed, data, (size_t)(to - from), from);
+	fault_store_done(&deed);
+	return fault_store_after(store, from, to - from);
+}
+
+/* Holes are not read from a disk. */
+int fault_store_read(struct fault_store *store, int fd, void *data,
+		     size_t size_bytes, int64_t offset_bytes)
+{
+	int64_t end = offset_bytes + (int64_t)size_bytes;
+	int64_t at = offset_bytes;
+	int r = 0;
+	while (r == 0 && at < end) {
+		int64_t begin = store_seek(fd, at, false);
+		if (begin == -ENXIO || begin >= end)
+			break;
+		if (begin < 0)
+			begin = at;
+		int64_t to = store_seek(fd, begin, true);
+		if (to < 0 || to > end)
+			to = end;
+		r = read_run(store, (char *)data + (begin - offset_bytes),
+			     begin, to);
+		at = to;
+	}
+	return r;
 }

@@ -67,4 +67,9 @@ void fault_store_harm(struct fault_store *store, const struct fault_deed *deed,
 		      void *data, size_t size_bytes, int64_t offset_bytes);
 void fault_store_done(struct fault_deed *deed);
 
+/* What was read from a file of the store: asks for each run of data of it, and
+ * acts on it. 0, or the error of the read. */
+int fault_store_read(struct fault_store *store, int fd, void *data,
+		     size_t size_bytes, int64_t offset_bytes);
+
 #endif

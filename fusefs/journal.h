@@ -69,6 +69,9 @@ struct record_piece {
 struct record_pieces {
 	struct record_piece *list; /* owned; in order of offset */
 	size_t count;
+	/* How many bytes of them, from the first on, are dealt with already, by
+	 * a commit that had to wait then. */
+	int64_t done_bytes;
 };
 
 struct record_space {

@@ -11,6 +11,7 @@
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/fault.h"
+#include "fusefs/fault_commit.h"
 #include "fusefs/inode.h"
 #include "fusefs/landing.h"
 #include "fusefs/loop.h"
@@ -92,19 +93,30 @@ static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
 	}
 	if (is_long(volume, inode))
 		loop_step_aside(fusefs->loop);
-	struct commit_fault fault;
-	bool faulty = fault_sync(&fault);
-	int r;
-	if (faulty && fault.mode == MODE_ERROR_WRITES) {
-		r = commit_fail(volume, inode, sync->range, -fault.error);
-	} else {
-		commit_obey(faulty ? &fault : NULL);
-		r = commit_sync(volume, inode, sync->datasync, sync->range);
-		commit_obey(NULL);
-	}
+	struct fault_commit asked;
+	int r = fault_commit_begin(&asked, volume, inode);
+	if (r == 0 && asked.error < 0)
+		r = fault_commit_end(
+			&asked,
+			commit_fail(volume, inode, sync->range, asked.error));
+	else if (r == 0)
+		r = fault_commit_end(&asked,
+				     commit_sync(volume, inode, sync->datasync,
+						 sync->range));
 	int told = check_error(handle);
 	shutdown_tell(fusefs, inode);
 	return r < 0 ? r : told;
+}
+
+static int commit_written(struct volume *volume, struct inode *inode,
+			  const struct commit_range *range)
+{
+	struct fault_commit asked;
+	int r = fault_commit_begin(&asked, volume, inode);
+	if (r == 0)
+		r = fault_commit_end(&asked,
+				     commit_direct(volume, inode, range));
+	return r;
 }
 
 /* What an O_DIRECT or O_(D)SYNC write owes before it returns. */
@@ -115,7 +127,7 @@ static int settle_write(fuse_req_t req, struct fusefs *fusefs,
 	struct ops_handle *handle = ops_handle_of(fi);
 	int r = 0;
 	if (fi->flags & O_DIRECT)
-		r = commit_direct(fusefs->volume, handle->inode, range);
+		r = commit_written(fusefs->volume, handle->inode, range);
 	if (r < 0 || !(fi->flags & O_DSYNC))
 		return r;
 	const struct ops_sync sync = {

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "fusefs/apply.h"
+#include "fusefs/fault.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
@@ -70,7 +71,7 @@ int step_record_locked(struct volume *volume, enum mode_kind mode,
 		if (r == APPLY_LOST)
 			writeback_log_lost_locked(volume, record->inode, why);
 	}
-	if (r < 0)
+	if (r < 0 && r != -FAULT_AGAIN)
 		writeback_log_locked(volume, record->inode, "store-error",
 				     strerror(-r));
 	if (r < 0 && may_go_away(volume, record, r))

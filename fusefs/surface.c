@@ -83,7 +83,7 @@ static int write_content_locked(struct volume *volume, struct inode *inode)
 	if (r == 0)
 		r = store_truncate(fd, limbo->size_bytes);
 	if (r == 0)
-		r = apply_pieces(volume, inode, fd, &pieces);
+		r = apply_pieces(volume, inode, fd, &pieces, NULL);
 	struct stat st;
 	if (r == 0)
 		r = store_file_stat(fd, &st);

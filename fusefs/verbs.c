@@ -22,6 +22,7 @@
 #include "fusefs/disk.h"
 #include "fusefs/extents.h"
 #include "fusefs/fault.h"
+#include "fusefs/fault_commit.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/loop.h"
@@ -220,7 +221,10 @@ static int sync_all(struct backend *backend, struct errmsg *reterr_why)
 	struct volume *volume = fusefs_of(backend)->volume;
 	fetch_written(fusefs_of(backend));
 	pthread_rwlock_rdlock(&volume->gate);
-	int r = commit_all(volume);
+	struct fault_commit asked;
+	int r = fault_commit_begin(&asked, volume, NULL);
+	if (r == 0)
+		r = fault_commit_end(&asked, commit_all(volume));
 	pthread_rwlock_unlock(&volume->gate);
 	shutdown_tell(fusefs_of(backend), NULL);
 	if (r < 0)

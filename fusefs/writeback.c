@@ -13,6 +13,7 @@
 #include "fusefs/dentry.h"
 #include "fusefs/disk.h"
 #include "fusefs/extents.h"
+#include "fusefs/fault.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
@@ -119,14 +120,50 @@ static uint64_t blocks_after(int fd, const struct stat *before,
 	return (uint64_t)before->st_blocks;
 }
 
+/* Times that are shown and were not stored: a crash has to find them, unless
+ * they changed again already. */
+static void keep_dropped(struct volume *volume, struct inode *inode)
+{
+	pthread_mutex_lock(&volume->times_lock);
+	if (list_empty(&inode->times_link))
+		list_append(&volume->times_dropped, &inode->times_link);
+	pthread_mutex_unlock(&volume->times_lock);
+}
+
+/* The disk does not take it. error: why, negative; 0: it says that it does. */
+static int refuse(const struct writeback *writeback, struct inode *inode,
+		  const struct record_pieces *pieces, int error)
+{
+	struct volume *volume = writeback->volume;
+	int r = refuse_pieces(volume, inode, pieces, -error);
+	if (r < 0)
+		return r;
+	if (error == 0 && writeback->mode == MODE_ALLOW_WRITES) {
+		pthread_mutex_lock(&volume->lock);
+		writeback_log_lost_locked(volume, inode,
+					  "the file was dropped");
+		pthread_mutex_unlock(&volume->lock);
+	}
+	if (error == 0)
+		return 0;
+	/* Size and map are shown, too, whatever becomes of the pages. */
+	pthread_mutex_lock(&volume->lock);
+	inode->diverged = true;
+	inode->times_dropped = true;
+	keep_dropped(volume, inode);
+	writeback_log_locked(volume, inode, "write-error", strerror(-error));
+	pthread_mutex_unlock(&volume->lock);
+	return error;
+}
+
 /* Writing changes the store's mtime; what a commit without names must not. */
 static int copy_pieces(const struct writeback *writeback, struct inode *inode,
-		       int fd, const struct record_pieces *pieces,
-		       const struct stat *before)
+		       int fd, struct record_pieces *pieces,
+		       const struct stat *before, struct apply_lost *ret_lost)
 {
 	struct store_privileges privileges;
 	store_save_privileges(inode, fd, before->st_mode, &privileges);
-	int r = apply_pieces(writeback->volume, inode, fd, pieces);
+	int r = apply_pieces(writeback->volume, inode, fd, pieces, ret_lost);
 	if (r == 0)
 		r = store_restore_privileges(fd, &privileges);
 	slimlock_read(&inode->lock);
@@ -140,10 +177,47 @@ static int copy_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
+/* What rules have kept from the store is shown as what it is. 0, or the error
+ * that the file is told. */
+static int lose(const struct writeback *writeback, struct inode *inode,
+		struct apply_lost *lost)
+{
+	int r = 0;
+	if (lost->dropped.count > 0)
+		r = refuse_pieces(writeback->volume, inode, &lost->dropped, 0);
+	if (r == 0 && lost->refused.count > 0)
+		r = refuse(writeback, inode, &lost->refused, lost->error);
+	free(lost->dropped.list);
+	free(lost->refused.list);
+	return r;
+}
+
+/* Of pieces that could not be written to their end, what was. */
+static void settle_begun(struct volume *volume, struct inode *inode,
+			 struct record_pieces *pieces)
+{
+	int64_t left = pieces->done_bytes;
+	size_t count = 0;
+	while (count < pieces->count &&
+	       pieces->list[count].length_bytes <= left)
+		left -= pieces->list[count++].length_bytes;
+	const struct record_pieces whole = {.list = pieces->list,
+					    .count = count};
+	if (count > 0)
+		apply_settle_pieces(volume, inode, &whole);
+	if (count == pieces->count || left == 0)
+		return;
+	struct record_piece part = pieces->list[count];
+	part.length_bytes = left;
+	const struct record_pieces last = {.list = &part, .count = 1};
+	apply_settle_pieces(volume, inode, &last);
+}
+
 int writeback_pieces(const struct writeback *writeback, struct inode *inode,
-		     const struct record_pieces *pieces)
+		     struct record_pieces *pieces)
 {
 	struct volume *volume = writeback->volume;
+	struct apply_lost lost = {0};
 	int fd;
 	int r = store_get_fd(volume, inode, true, &fd);
 	if (r < 0)
@@ -151,12 +225,15 @@ int writeback_pieces(const struct writeback *writeback, struct inode *inode,
 	struct stat before;
 	r = look_before(volume, inode, fd, &before);
 	if (r == 0)
-		r = copy_pieces(writeback, inode, fd, pieces, &before);
+		r = copy_pieces(writeback, inode, fd, pieces, &before, &lost);
+	int told = lose(writeback, inode, &lost);
 	uint64_t blocks = r == 0 ? blocks_after(fd, &before, pieces) : 0;
 	slimlock_write(&inode->lock);
 	if (r == 0) {
 		apply_settle_pieces(volume, inode, pieces);
 		inode->blocks = blocks;
+	} else if (r == -FAULT_AGAIN) {
+		settle_begun(volume, inode, pieces);
 	}
 	if (r == 0 &&
 	    (inode->extents == NULL ||
@@ -164,7 +241,7 @@ int writeback_pieces(const struct writeback *writeback, struct inode *inode,
 		inode->written->dirty_since_ns = 0;
 	slimlock_unlock(&inode->lock);
 	store_put_fd(volume->store, inode);
-	return r;
+	return r < 0 ? r : told;
 }
 
 int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
@@ -203,42 +280,6 @@ void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
 	pthread_mutex_unlock(&volume->lock);
 }
 
-/* Times that are shown and were not stored: a crash has to find them, unless
- * they changed again already. */
-static void keep_dropped(struct volume *volume, struct inode *inode)
-{
-	pthread_mutex_lock(&volume->times_lock);
-	if (list_empty(&inode->times_link))
-		list_append(&volume->times_dropped, &inode->times_link);
-	pthread_mutex_unlock(&volume->times_lock);
-}
-
-/* The disk does not take it. error: why, negative; 0: it says that it does. */
-static int refuse(const struct writeback *writeback, struct inode *inode,
-		  const struct record_pieces *pieces, int error)
-{
-	struct volume *volume = writeback->volume;
-	int r = refuse_pieces(volume, inode, pieces, -error);
-	if (r < 0)
-		return r;
-	if (error == 0 && writeback->mode == MODE_ALLOW_WRITES) {
-		pthread_mutex_lock(&volume->lock);
-		writeback_log_lost_locked(volume, inode,
-					  "the file was dropped");
-		pthread_mutex_unlock(&volume->lock);
-	}
-	if (error == 0)
-		return 0;
-	/* Size and map are shown, too, whatever becomes of the pages. */
-	pthread_mutex_lock(&volume->lock);
-	inode->diverged = true;
-	inode->times_dropped = true;
-	keep_dropped(volume, inode);
-	writeback_log_locked(volume, inode, "write-error", strerror(-error));
-	pthread_mutex_unlock(&volume->lock);
-	return error;
-}
-
 /* What the disk takes; the rest is left to the caller, with its error. */
 static int store_pieces(const struct writeback *writeback, struct inode *inode,
 			struct record_pieces *pieces,
@@ -253,7 +294,7 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 	slimlock_write(&inode->lock);
 	inode->written->flushing--;
 	slimlock_unlock(&inode->lock);
-	if (r < 0)
+	if (r < 0 && r != -FAULT_AGAIN)
 		writeback_log(writeback->volume, inode, "store-error",
 			      strerror(-r));
 	return r;

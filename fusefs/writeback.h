@@ -41,7 +41,7 @@ int writeback_inode(const struct writeback *writeback, struct inode *inode);
 /* Takes pieces of the inode's unsynced data into the store, whatever else it has.
  * Nobody may change the file meanwhile. 0 or an error of the store. */
 int writeback_pieces(const struct writeback *writeback, struct inode *inode,
-		     const struct record_pieces *pieces);
+		     struct record_pieces *pieces);
 
 /* Whether such records are there. In limbo data does not wait for a name. */
 bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo);

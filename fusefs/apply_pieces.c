@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Data on its way to the store: through the rules, and through the disk. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "fusefs/apply.h"
+#include "fusefs/disk.h"
+#include "fusefs/errseq.h"
+#include "fusefs/extents.h"
+#include "fusefs/fault_store.h"
+#include "fusefs/inode.h"
+#include "fusefs/scratch.h"
+#include "fusefs/store.h"
+#include "fusefs/volume.h"
+
+/* Writes the next bytes of a piece: how many, or an error. A buffer is made when
+ * it is first needed, for what is not in memory. */
+static ssize_t apply_part(struct disk_io *io, int fd,
+			  const struct record_piece *piece, int64_t done,
+			  char **buffer)
+{
+	struct volume *volume = io->volume;
+	uint64_t source = piece->source + (uint64_t)done;
+	size_t n;
+	const void *data = scratch_peek(volume->scratch, source, &n);
+	if ((int64_t)n > piece->length_bytes - done)
+		n = (size_t)(piece->length_bytes - done);
+	bool peeked = data != NULL;
+	int r = 0;
+	if (!peeked) {
+		if (*buffer == NULL)
+			*buffer = malloc(SCRATCH_CHUNK);
+		if (*buffer == NULL)
+			return -ENOMEM;
+		r = scratch_read(volume->scratch, source, *buffer, n);
+		data = *buffer;
+	}
+	if (r == 0)
+		r = disk_write(io, fd, data, n, piece->offset_bytes + done);
+	if (peeked)
+		scratch_unpeek(volume->scratch, source);
+	return r < 0 ? r : (ssize_t)n;
+}
+
+/* Pieces on their way, with the rules that look at them. */
+struct passage {
+	struct disk_io io;
+	int fd;
+	char *buffer;
+	struct fault_store rules;
+	struct apply_lost *lost; /* NULL: nobody looks */
+};
+
+static int note_lost(struct passage *passage, const struct record_piece *part,
+		     const struct fault_deed *deed, int error)
+{
+	struct apply_lost *lost = passage->lost;
+	if (deed->dropped && error == 0)
+		return journal_add_piece(&lost->dropped,
+					 &lost->dropped_capacity, part);
+	if (lost->error == 0)
+		lost->error = error;
+	return journal_add_piece(&lost->refused, &lost->refused_capacity, part);
+}
+
+/* The file ends where it would, whatever becomes of its bytes. */
+static int reach(int fd, int64_t end)
+{
+	struct stat st;
+	int r = store_file_stat(fd, &st);
+	if (r == 0 && st.st_size < end)
+		r = store_truncate(fd, end);
+	return r;
+}
+
+/* Its bytes are still those of the live image, so they are harmed where they have
+ * arrived. */
+static int harm(struct passage *passage, const struct record_piece *part,
+		const struct fault_deed *deed)
+{
+	size_t size = (size_t)part->length_bytes;
+	cleanup_free char *data = malloc(size);
+	if (data == NULL)
+		return -ENOMEM;
+	ssize_t n = store_read(passage->fd, data, size, part->offset_bytes);
+	if (n <= 0)
+		return (int)n;
+	fault_store_harm(&passage->rules, deed, data, (size_t)n,
+			 part->offset_bytes);
+	return store_write(passage->fd, data, (size_t)n, part->offset_bytes);
+}
+
+/* The next bytes of a piece, as the rules will have it: how many, or an error. */
+static ssize_t pass_part(struct passage *passage,
+			 const struct record_piece *piece, int64_t done)
+{
+	struct record_piece part = {
+		.offset_bytes = piece->offset_bytes + done,
+		.length_bytes = piece->length_bytes - done,
+		.source = piece->source + (uint64_t)done,
+	};
+	if (passage->lost == NULL)
+		return apply_part(&passage->io, passage->fd, piece, done,
+				  &passage->buffer);
+	if (part.length_bytes > SCRATCH_CHUNK)
+		part.length_bytes = SCRATCH_CHUNK;
+	struct fault_deed deed;
+	int r = fault_store_ask(&passage->rules, part.offset_bytes,
+				part.length_bytes, &deed);
+	if (r < 0 && !deed.simulated)
+		return r;
+	bool written = r == 0 && !deed.dropped;
+	if (!written)
+		r = note_lost(passage, &part, &deed, r);
+	if (!written && r == 0)
+		r = reach(passage->fd, part.offset_bytes + part.length_bytes);
+	for (int64_t n = 0; written && r == 0 && n < part.length_bytes;) {
+		const struct record_piece rest = {
+			.offset_bytes = part.offset_bytes,
+			.length_bytes = part.length_bytes,
+			.source = part.source,
+		};
+		ssize_t came = apply_part(&passage->io, passage->fd, &rest, n,
+					  &passage->buffer);
+		if (came < 0)
+			r = (int)came;
+		else
+			n += came;
+	}
+	if (written && r == 0 && deed.harms > 0)
+		r = harm(passage, &part, &deed);
+	fault_store_done(&deed);
+	if (written && r == 0)
+		r = fault_store_after(&passage->rules, part.offset_bytes,
+				      part.length_bytes);
+	return r < 0 ? r : part.length_bytes;
+}
+
+static int pass_pieces(struct passage *passage, struct record_pieces *pieces)
+{
+	int64_t before = 0;
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct record_piece *piece = &pieces->list[i];
+		while (pieces->done_bytes < before + piece->length_bytes) {
+			ssize_t n = pass_part(passage, piece,
+					      pieces->done_bytes - before);
+			if (n < 0)
+				return (int)n;
+			pieces->done_bytes += n;
+		}
+		before += piece->length_bytes;
+	}
+	return 0;
+}
+
+int apply_pieces(struct volume *volume, struct inode *inode, int fd,
+		 struct record_pieces *pieces, struct apply_lost *ret_lost)
+{
+	struct passage passage = {.fd = fd};
+	disk_begin(&passage.io, volume, &volume->disk, inode, DISK_WRITE);
+	if (fault_store_armed(volume, RULE_STORE_WRITE)) {
+		fault_store_begin(&passage.rules, volume, inode,
+				  RULE_STORE_WRITE);
+		passage.lost = ret_lost;
+	}
+	int r = pass_pieces(&passage, pieces);
+	int ended = disk_end(&passage.io);
+	if (passage.lost != NULL)
+		fault_store_end(&passage.rules);
+	free(passage.buffer);
+	return r < 0 ? r : ended;
+}
+
+/* What a record shows stays, as if the disk had it. */
+static void clean_part(struct inode *inode, const struct record_piece *part)
+{
+	int64_t end = part->offset_bytes + part->length_bytes;
+	if (inode->extents == NULL ||
+	    extents_split(inode->extents, part->offset_bytes) < 0 ||
+	    extents_split(inode->extents, end) < 0)
+		return;
+	for (struct extent *extent =
+		     extents_at(inode->extents, part->offset_bytes);
+	     extent != NULL && extent->offset_bytes < end;
+	     extent = extents_next(extent))
+		if (extent->source - (uint64_t)extent->offset_bytes ==
+		    part->source - (uint64_t)part->offset_bytes)
+			extents_mark(inode->extents, extent, EXTENT_CLEAN, 0);
+}
+
+int apply_lose(struct volume *volume, struct inode *inode,
+	       struct apply_lost *lost)
+{
+	(void)volume;
+	int error = lost->error;
+	slimlock_write(&inode->lock);
+	for (size_t i = 0; i < lost->dropped.count; i++)
+		clean_part(inode, &lost->dropped.list[i]);
+	for (size_t i = 0; i < lost->refused.count; i++)
+		clean_part(inode, &lost->refused.list[i]);
+	if (error < 0)
+		errseq_set(&inode->write_error, -error);
+	slimlock_unlock(&inode->lock);
+	free(lost->dropped.list);
+	free(lost->refused.list);
+	return error;
+}

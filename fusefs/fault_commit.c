@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/fault_commit.h"
+
+#include "fusefs/commit.h"
+#include "fusefs/fault.h"
+
+int fault_commit_begin(struct fault_commit *asked, struct volume *volume,
+		       struct inode *inode)
+{
+	asked->armed = fault_store_armed(volume, RULE_STORE_COMMIT);
+	bool told = fault_sync(&asked->obeyed);
+	asked->error = 0;
+	if (told && asked->obeyed.mode == MODE_ERROR_WRITES)
+		asked->error = -asked->obeyed.error;
+	bool obeys = told && asked->error == 0;
+	if (asked->armed) {
+		struct fault_deed deed;
+		fault_store_begin(&asked->store, volume, inode,
+				  RULE_STORE_COMMIT);
+		int r = fault_store_ask(&asked->store, -1, -1, &deed);
+		if (r < 0 && !deed.simulated) {
+			fault_store_end(&asked->store);
+			return r;
+		}
+		if (r < 0 || deed.dropped)
+			asked->obeyed = (struct commit_fault){
+				.mode = r < 0 ? MODE_ERROR_WRITES
+					      : MODE_DROP_WRITES,
+				.error = -r,
+			};
+		obeys |= r < 0 || deed.dropped;
+		if (r == 0)
+			fault_store_done(&deed);
+	}
+	if (obeys)
+		commit_obey(&asked->obeyed);
+	return 0;
+}
+
+int fault_commit_end(struct fault_commit *asked, int r)
+{
+	commit_obey(NULL);
+	if (!asked->armed)
+		return r;
+	int told = r == 0 ? fault_store_after(&asked->store, -1, -1) : 0;
+	fault_store_end(&asked->store);
+	return r < 0 ? r : told;
+}
