@@ -26,7 +26,7 @@
 
 /* "flakey: " in front of what the program says. */
 #define SAID_PREFIX "flakey: "
-#define ARGUMENTS_MAX 56
+#define ARGUMENTS_MAX 60
 
 _Static_assert(FLAKEY_ERROR_MAX == ERRMSG_MAX, "a sentence has one size");
 
@@ -176,6 +176,8 @@ static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 	char limit[24];
 	char seed[24];
 	char size[24];
+	char interval[32];
+	char after[32];
 	int ran;
 	int r;
 
@@ -186,8 +188,16 @@ static int start(const struct flakey_config *config, struct flakey **ret_flakey,
 	(void)snprintf(seed, sizeof(seed), "%" PRIu64, config->seed);
 	(void)snprintf(limit, sizeof(limit), "%" PRIu64,
 		       config->scratch_limit_bytes);
+	(void)snprintf(interval, sizeof(interval), "%" PRIu64 "ms",
+		       config->commit_interval_ms);
+	(void)snprintf(after, sizeof(after), "%" PRIu64 "ms",
+		       config->writeback_after_ms);
 	add(&arguments, find_command(config->command));
 	add(&arguments, "mount");
+	add_option(&arguments, "--commit-interval",
+		   config->commit_interval_ms ? interval : NULL);
+	add_option(&arguments, "--writeback-after",
+		   config->writeback_after_ms ? after : NULL);
 	add_option(&arguments, "--seed", config->seed ? seed : NULL);
 	add_option(&arguments, "--http", config->http);
 	add_option(&arguments, "--profile", config->profile);

@@ -89,12 +89,17 @@ struct flakey_config {
 	const char *mount_options; /* "noatime,..." */
 	const char *device_name;   /* below /dev/mapper */
 	uint64_t disk_bytes;	   /* of a new image; 0: 1 GiB */
+	/* And these for fuse only: commits without a sync, as a kernel does
+	 * them after 5 s, and writes data, as it does after 30 s; multiples of
+	 * 100, 0: never. */
+	uint64_t commit_interval_ms;
+	uint64_t writeback_after_ms;
 };
 
 #define FLAKEY_CONFIG_INIT                                                     \
 	{                                                                      \
 		sizeof(struct flakey_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0                                       \
+			0, 0, 0, 0, 0, 0, 0, 0                                 \
 	}
 
 /* How long a mode lasts. */

@@ -616,6 +616,46 @@ void commit_stored(struct volume *volume, struct inode *inode)
 	(void)end(&commit, r); /* as above */
 }
 
+int commit_by_itself(struct volume *volume)
+{
+	const struct profile_choice choice = profile_choose(
+		volume->profile, &(struct profile_sync){.directory = true});
+	struct commit commit;
+	begin(volume, &commit);
+	int r = abort_check(volume);
+	if (r == 0 && choice.all_data)
+		return end(&commit, commit.mode == MODE_ERROR_WRITES
+					    ? fail_all(&commit)
+					    : take_all(&commit));
+	if (r == 0 && profile_logs(volume->profile))
+		widen(&commit);
+	if (r == 0)
+		r = commit_names(&commit);
+	if (r == 0)
+		r = commit_ordered(&commit);
+	if (r == 0)
+		r = commit_times(&commit);
+	return end(&commit, r);
+}
+
+void commit_data_by_itself(struct volume *volume, struct inode *inode)
+{
+	struct commit commit;
+	begin(volume, &commit);
+	int r = abort_check(volume);
+	/* Where the data goes with the journal, it waits for that. A disk that
+	 * does not work is not given new blocks for later. */
+	bool journalled = profile_failure(volume->profile)->tells_later;
+	bool works = commit.mode == MODE_ALLOW_WRITES;
+	bool strict = profile_is_partial(volume->profile) &&
+		      !profile_logs(volume->profile);
+	if (r == 0 && works && !journalled && !strict)
+		r = push(&commit, inode, &everything, false);
+	else if (r == 0 && !journalled)
+		r = own_data(&commit, inode, &everything, false);
+	(void)end(&commit, r);
+}
+
 int commit_all(struct volume *volume)
 {
 	struct commit commit;

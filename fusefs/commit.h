@@ -60,6 +60,12 @@ void commit_push(struct volume *volume, struct inode *inode,
 /* Of all unsynced data, that for which the store has blocks. */
 void commit_stored(struct volume *volume, struct inode *inode);
 
+/* What happens without a sync, when a file system finds it time (background.h): a
+ * commit of names; and all unsynced data of a file is written. What fails is told
+ * to nobody now. */
+int commit_by_itself(struct volume *volume);
+void commit_data_by_itself(struct volume *volume, struct inode *inode);
+
 /* Everything: `sync`, clean unmount. */
 int commit_all(struct volume *volume);
 

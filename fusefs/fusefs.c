@@ -23,6 +23,7 @@
 #include "common/subprocess.h"
 #include "common/text.h"
 #include "controlfs/controlfs.h"
+#include "fusefs/background.h"
 #include "fusefs/commit.h"
 #include "fusefs/fault.h"
 #include "fusefs/loop.h"
@@ -435,11 +436,19 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 		return r;
 	}
 	probe_kernel(fusefs);
-	return 0;
+	r = background_start(fusefs, fusefs->config.commit_interval_ms,
+			     fusefs->config.writeback_after_ms,
+			     &fusefs->background);
+	if (r < 0)
+		errmsg_set(reterr_why, "cannot start to commit by itself: %s",
+			   strerror(-r));
+	return r;
 }
 
 static void stop(struct fusefs *fusefs)
 {
+	background_stop(fusefs->background);
+	fusefs->background = NULL;
 	rules_http_stop(fusefs->http);
 	fusefs->http = NULL;
 	if (fusefs->controlfs != NULL)

@@ -29,6 +29,9 @@ struct fusefs_config {
 	const char *faults; /* rules to begin with, or NULL */
 	const char *http;   /* where they are served, or NULL */
 	bool allow_other;
+	/* Background commit (background.h); 0: none. */
+	int64_t commit_interval_ms;
+	int64_t writeback_after_ms;
 	bool store_sync; /* wait for the store's own disk at each commit */
 	bool debug;	 /* print every request to stderr */
 };

@@ -119,6 +119,7 @@ struct inode {
 	bool lingers;	     /* unlinked, and not so in the durable image */
 	bool status_owed; /* more than times changed since its last own sync */
 	bool truncated;	  /* and not closed since (profile_pushes_on_close()) */
+	_Atomic int64_t times_since_ns; /* on volume->times since then */
 	struct list times_link;
 	struct list open_link;
 	struct extents *extents;       /* NULL: all as in the store */

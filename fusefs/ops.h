@@ -20,6 +20,7 @@
 #include "fusefs/crash.h"
 #include "fusefs/fusefs.h"
 
+struct background;
 struct control;
 struct controlfs;
 struct event_log;
@@ -69,6 +70,7 @@ struct fusefs {
 	char *control_name; /* NULL: no control files */
 	struct fuse_session *session;
 	struct loop *loop;
+	struct background *background; /* or NULL */
 	struct faults *faults;
 	bool mounted;
 	int signal_fd;

@@ -22,6 +22,8 @@ static const struct cmd_option options[] = {
 	 "a simulated disk or a real one; or $FLAKEY_BACKEND"},
 	{"cache", 0, "through|back|none",
 	 "the kernel's page cache; through is the default"},
+	{"commit-interval", 0, "TIME",
+	 "commit names by itself, as ext4 does after 5s; else never"},
 	{"control", 0, "NAME", "the control directory: .flakey, or none"},
 	{"debug", 'd', NULL, "print every request; with --foreground"},
 	{"dry-run", 0, NULL, "dm: say what would be done"},
@@ -42,6 +44,8 @@ static const struct cmd_option options[] = {
 	{"seed", 0, "N", "of all chance in fault rules; else one is chosen"},
 	{"size", 0, "SIZE", "dm: of a new image: 512M; else 1G"},
 	{"store-sync", 0, NULL, "wait for the store's own disk, too"},
+	{"writeback-after", 0, "TIME",
+	 "write data so old by itself, as Linux does after 30s; else never"},
 	{0},
 };
 

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "common/errmsg.h"
+#include "common/mode.h"
 #include "common/nearest.h"
 
 enum option {
 	OPTION_ALLOW_OTHER,
 	OPTION_BACKEND,
 	OPTION_CACHE,
+	OPTION_COMMIT_INTERVAL,
 	OPTION_CONTROL,
 	OPTION_DEBUG,
 	OPTION_FOREGROUND,
@@ -22,6 +24,7 @@ enum option {
 	OPTION_SCRATCH_LIMIT,
 	OPTION_SEED,
 	OPTION_STORE_SYNC,
+	OPTION_WRITEBACK_AFTER,
 	OPTION_COUNT,
 };
 
@@ -32,6 +35,7 @@ static const struct {
 	[OPTION_ALLOW_OTHER] = {"allow-other", false},
 	[OPTION_BACKEND] = {"backend", true},
 	[OPTION_CACHE] = {"cache", true},
+	[OPTION_COMMIT_INTERVAL] = {"commit-interval", true},
 	[OPTION_CONTROL] = {"control", true},
 	[OPTION_DEBUG] = {"debug", false},
 	[OPTION_FOREGROUND] = {"foreground", false},
@@ -41,6 +45,7 @@ static const struct {
 	[OPTION_SCRATCH_LIMIT] = {"scratch-limit", true},
 	[OPTION_SEED] = {"seed", true},
 	[OPTION_STORE_SYNC] = {"store-sync", false},
+	[OPTION_WRITEBACK_AFTER] = {"writeback-after", true},
 };
 
 /* Of mount(8) and mount.fuse3(8): they ask for what we do anyway (a mount is
@@ -194,6 +199,9 @@ static int set_known(struct mount_options *options, enum option option,
 		return set_backend(value, reterr_why);
 	case OPTION_CACHE:
 		return parse_cache(value, &config->cache, reterr_why);
+	case OPTION_COMMIT_INTERVAL:
+		return mode_parse_duration(value, &config->commit_interval_ms,
+					   reterr_why);
 	case OPTION_CONTROL:
 		config->control = value;
 		return mount_options_control(value, reterr_why);
@@ -220,6 +228,9 @@ static int set_known(struct mount_options *options, enum option option,
 	case OPTION_STORE_SYNC:
 		config->store_sync = true;
 		break;
+	case OPTION_WRITEBACK_AFTER:
+		return mode_parse_duration(value, &config->writeback_after_ms,
+					   reterr_why);
 	case OPTION_COUNT:
 		break;
 	}
