@@ -44,9 +44,10 @@ struct glob {
 	struct class *classes;
 	size_t class_count;
 	bool literal;
-	char *ends; /* the head, then the tail */
+	char *ends; /* the head, the tail, the beginning of the last name */
 	size_t head_bytes;
 	size_t tail_bytes;
+	size_t name_bytes;
 };
 
 struct parser {
@@ -293,13 +294,35 @@ static void find_ends(struct glob *glob)
 			(char)glob->parts[tail].byte;
 }
 
+/* Behind the last slash, unless "**" can bring another. */
+static void find_name(struct glob *glob)
+{
+	char *name = glob->ends + glob->head_bytes + glob->tail_bytes;
+	size_t last = glob->part_count;
+	while (last > 0) {
+		const struct part *part = &glob->parts[last - 1];
+		if (part->kind == ALL)
+			return;
+		if (part->kind == NAMES ||
+		    (part->kind == BYTE && part->byte == '/'))
+			break;
+		last--;
+	}
+	if (last == 0)
+		return;
+	name[glob->name_bytes++] = '/';
+	for (; last < glob->part_count && glob->parts[last].kind == BYTE;
+	     last++)
+		name[glob->name_bytes++] = (char)glob->parts[last].byte;
+}
+
 static int build(struct parser *parser)
 {
 	struct glob *glob = parser->glob;
 	/* A slash and NAMES are added in front; classes have two brackets. */
 	glob->parts = calloc(parser->length + 2, sizeof(*glob->parts));
 	glob->classes = calloc(parser->length / 3 + 1, sizeof(*glob->classes));
-	glob->ends = calloc(2, parser->length + 2);
+	glob->ends = calloc(3, parser->length + 2);
 	glob->pattern = strndup(parser->pattern, parser->length);
 	if (glob->pattern == NULL || glob->parts == NULL ||
 	    glob->classes == NULL || glob->ends == NULL)
@@ -308,6 +331,7 @@ static int build(struct parser *parser)
 	if (r < 0)
 		return r;
 	find_ends(glob);
+	find_name(glob);
 	if (!glob->literal && glob->part_count > GLOB_PARTS_MAX)
 		return refuse(parser, 0,
 			      "a pattern with wildcards has at most 255 parts");
@@ -454,6 +478,12 @@ const char *glob_tail(const struct glob *glob, size_t *ret_length_bytes)
 {
 	*ret_length_bytes = glob->tail_bytes;
 	return glob->ends + glob->head_bytes;
+}
+
+const char *glob_name(const struct glob *glob, size_t *ret_length_bytes)
+{
+	*ret_length_bytes = glob->name_bytes;
+	return glob->ends + glob->head_bytes + glob->tail_bytes;
 }
 
 const char *glob_pattern(const struct glob *glob)

@@ -39,6 +39,9 @@ bool glob_matches(const struct glob *glob, const char *path,
 /* What every path that matches begins and ends with. Owned by the glob. */
 const char *glob_head(const struct glob *glob, size_t *ret_length_bytes);
 const char *glob_tail(const struct glob *glob, size_t *ret_length_bytes);
+/* What the last name of every path that matches begins with, behind the slash in
+ * front of it, which is the first byte; empty if that is not known. */
+const char *glob_name(const struct glob *glob, size_t *ret_length_bytes);
 /* What it was parsed from, with a NUL. */
 const char *glob_pattern(const struct glob *glob);
 /* Nothing but its head matches. */

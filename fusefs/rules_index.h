@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which rules of one point a path leads to, without looking at all of them: a
- * rule is found by the bytes that all its paths begin with, or end with,
- * whichever fewer other rules have in common. An index does not change.
+ * Which rules of one point a path leads to, without looking at all of them: they
+ * are found by bytes that all of their paths have. An index does not change.
  */
 #ifndef FLAKEY_FUSEFS_RULES_INDEX_H
 #define FLAKEY_FUSEFS_RULES_INDEX_H
@@ -30,8 +29,14 @@ bool rules_index_wants_path(const struct rules_index *index);
 /* Sets the bits of the rules that do not. */
 void rules_index_find_any(const struct rules_index *index, uint64_t *found);
 
+/* A path from the mount's root; needs no NUL. */
+struct rules_path {
+	const char *bytes;
+	size_t length_bytes;
+};
+
 /* Sets the bits of the rules whose pattern the path matches. */
-void rules_index_find(const struct rules_index *index, const char *path,
-		      size_t length_bytes, uint64_t *found);
+void rules_index_find(const struct rules_index *index,
+		      const struct rules_path *path, uint64_t *found);
 
 #endif

@@ -17,14 +17,30 @@
 /* Some way to end a name that allows any error: it is the same rule. */
 static const char *const ends[] = {",force}", "{force}", "}"};
 
+/* The bytes of a file that a rule is for are all within these; those of an
+ * operation without a range are before all. */
+struct hull {
+	int64_t begin;
+	int64_t end;
+};
+
 struct rules_table {
 	atomic_uint refs;
+	struct hull *hulls; /* of the rules, to be sifted fast */
 	struct rule **list;
 	size_t count;
 	uint64_t points;
 	/* Before and after; NULL where no rule is. */
 	struct rules_index *indexes[2][RULE_POINT_COUNT];
 };
+
+static struct hull hull_of(const struct rule_select *select)
+{
+	if (select->range_count == 0)
+		return (struct hull){INT64_MIN, INT64_MAX};
+	return (struct hull){select->ranges[0].begin,
+			     select->ranges[select->range_count - 1].end};
+}
 
 static int make_index(struct rules_table *table, enum rule_point point,
 		      bool after, uint64_t *members)
@@ -59,7 +75,10 @@ struct rules_table *rules_table_new(struct rule **list, size_t count)
 	table->list = list;
 	table->count = count;
 	uint64_t *members = calloc(rules_table_words(table), sizeof(*members));
-	int r = members == NULL ? -1 : 0;
+	table->hulls = calloc(count + 1, sizeof(*table->hulls));
+	int r = members == NULL || table->hulls == NULL ? -1 : 0;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		table->hulls[i] = hull_of(&list[i]->select);
 	for (int point = 0; r == 0 && point < RULE_POINT_COUNT; point++) {
 		r = make_index(table, (enum rule_point)point, false, members);
 		if (r == 0)
@@ -89,6 +108,7 @@ void rules_table_unref(struct rules_table *table)
 	for (size_t i = 0; i < table->count; i++)
 		rule_unref(table->list[i]);
 	free(table->list);
+	free(table->hulls);
 	free(table);
 }
 
@@ -148,7 +168,8 @@ static void select_by_path(const struct rules_index *index,
 	for (size_t i = 0; hit->path(hit->data, i, &name) == 0; i++) {
 		if (text_result(&name) < 0)
 			break; /* as if it had no such name */
-		rules_index_find(index, name.data, name.length_bytes, found);
+		const struct rules_path path = {name.data, name.length_bytes};
+		rules_index_find(index, &path, found);
 		text_clear(&name);
 	}
 	text_done(&name);
@@ -165,6 +186,31 @@ static bool matches_to(const struct glob *glob, const struct rule_hit *hit)
 		matches = glob_matches(glob, name.data, name.length_bytes);
 	text_done(&name);
 	return matches;
+}
+
+/* Takes away most of those that are for other bytes, when there are many. */
+static void sift_ranges(const struct rules_table *table,
+			const struct rule_hit *hit, uint64_t *found)
+{
+	int64_t begin = hit->offset_bytes;
+	int64_t end = begin < 0 ? 0 : INT64_MAX;
+	if (begin >= 0 && hit->length_bytes >= 0 &&
+	    hit->length_bytes < INT64_MAX - begin)
+		end = begin + (hit->length_bytes > 0 ? hit->length_bytes : 1);
+	for (size_t w = 0; w < rules_table_words(table); w++) {
+		size_t first = w * BITS;
+		size_t count = table->count - first;
+		uint64_t inside = 0;
+		if (found[w] == 0)
+			continue;
+		for (size_t i = 0; i < count && i < BITS; i++) {
+			const struct hull *hull = &table->hulls[first + i];
+			inside |= (uint64_t)((hull->begin < end) &
+					     (hull->end > begin))
+				  << i;
+		}
+		found[w] &= inside;
+	}
 }
 
 /* What the path has let through, by the other selectors. */
@@ -197,5 +243,6 @@ void rules_table_select(const struct rules_table *table,
 	rules_index_find_any(index, found);
 	if (hit->path != NULL && rules_index_wants_path(index))
 		select_by_path(index, hit, found);
+	sift_ranges(table, hit, found);
 	sift(table, hit, found);
 }
