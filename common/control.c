@@ -594,8 +594,7 @@ static void publish(struct control_handle *handle, struct text *text,
 	pthread_mutex_unlock(&control->mutex);
 }
 
-/* All of the rules at once, or none: then also those that opening the file has
- * taken away are as they were. */
+/* All of the rules at once, or none. */
 static int do_faults(struct control_handle *handle, const char *rules,
 		     struct text *answer, struct errmsg *reterr_why)
 {
@@ -604,15 +603,21 @@ static int do_faults(struct control_handle *handle, const char *rules,
 		.change = BACKEND_FAULT_ADD,
 		.rules = rules,
 	};
-	const struct control *control = handle->control;
-	int r = do_fault(handle->control, &verb, answer, reterr_why);
 
-	if (r < 0 && handle->emptied) {
+	return do_fault(handle->control, &verb, answer, reterr_why);
+}
+
+/* After a refusal, the rules that opening the file has taken away are as they
+ * were. */
+static void settle_emptied(struct control_handle *handle, bool refused)
+{
+	const struct control *control = handle->control;
+
+	if (refused && handle->emptied) {
 		control->ops->fault_refill(control->backend, handle->emptied);
 		handle->emptied = NULL;
 	}
 	forget_emptied(handle);
-	return r;
 }
 
 static int do_write(struct control_handle *handle, char *lines,
@@ -643,6 +648,7 @@ ssize_t control_wait(struct control_handle *handle, const char *data,
 		r = lines ? do_write(handle, lines, cancelled, &answer, &why)
 			  : -ENOMEM;
 	}
+	settle_emptied(handle, r < 0);
 	if (r == 0 && text_result(&answer) < 0) {
 		text_clear(&answer);
 		text_printf(&answer, "done, but the answer is too long\n");

@@ -13,6 +13,10 @@
 #include "common/control.h"
 #include "common/list.h"
 
+/* The file of verbs, and how many nodes it has. */
+#define VERBS "control"
+#define ALIASES 4096
+
 /* A write that waits for its turn, a verb that waits, or other work. */
 struct job {
 	struct list link;
@@ -28,6 +32,7 @@ struct job {
 
 struct controlfs {
 	struct controlfs_config config;
+	atomic_uint next_alias;
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t lock; /* guards all below */
@@ -67,21 +72,32 @@ void controlfs_free(struct controlfs *controlfs)
 
 size_t controlfs_node_count(void)
 {
-	return control_file_count() + 1;
+	return control_file_count() + 1 + ALIASES;
 }
 
 /* The number of a file, of a node that is not the directory's. */
 static size_t index_of(const struct controlfs *controlfs, fuse_ino_t nodeid)
 {
-	return nodeid - controlfs->config.first_node - 1;
+	size_t index = nodeid - controlfs->config.first_node - 1;
+
+	return index < control_file_count() ? index
+					    : (size_t)control_file_find(VERBS);
 }
 
-fuse_ino_t controlfs_find(const struct controlfs *controlfs, const char *name)
+/* The kernel lets only one write at a time into a file: a verb that waits would
+ * stop all others. So the file of verbs is another one each time it is looked
+ * up. */
+fuse_ino_t controlfs_find(struct controlfs *controlfs, const char *name)
 {
 	int index = control_file_find(name);
 
-	return index < 0 ? 0
-			 : controlfs->config.first_node + 1 + (fuse_ino_t)index;
+	if (index < 0)
+		return 0;
+	if (strcmp(name, VERBS) == 0)
+		index = (int)control_file_count() +
+			(int)(atomic_fetch_add(&controlfs->next_alias, 1) %
+			      ALIASES);
+	return controlfs->config.first_node + 1 + (fuse_ino_t)index;
 }
 
 void controlfs_fill(const struct controlfs *controlfs, fuse_ino_t nodeid,

@@ -50,8 +50,8 @@ void controlfs_stop(struct controlfs *controlfs);
 
 /* Node ids behind the first that are the directory's and its files'. */
 size_t controlfs_node_count(void);
-/* The file of that name, or 0. */
-fuse_ino_t controlfs_find(const struct controlfs *controlfs, const char *name);
+/* The file of that name, or 0. The kernel must not remember which it was. */
+fuse_ino_t controlfs_find(struct controlfs *controlfs, const char *name);
 void controlfs_fill(const struct controlfs *controlfs, fuse_ino_t nodeid,
 		    struct stat *ret_st);
 
