@@ -31,7 +31,7 @@ static const struct cmd_option options[] = {
 	{"format", 0, NULL, "dm: lose what SOURCE holds, if it does"},
 	{"fstype", 0, "ext4|xfs|btrfs", "dm: the file system; ext4"},
 	{"http", 0, "ADDRESS",
-	 "serve the fault rules there, as gofail does its points"},
+	 "serve the fault rules there, as gofail does"},
 	{"mkfs-options", 0, "WORDS", "dm: more words for mkfs"},
 	{"name", 0, "NAME", "dm: the device's, below /dev/mapper"},
 	{"options", 'o', "NAME[=VALUE],...",

@@ -425,6 +425,60 @@ static void other_verbs_work(struct flakey *disk)
 	is(flakey_unsynced(disk, NULL, NULL), 0, "nothing is at risk");
 }
 
+static int see_fault(void *user, const struct flakey_fault *fault)
+{
+	struct flakey_fault *seen = user;
+
+	seen->hits += fault->hits;
+	seen->fired += fault->fired;
+	return strcmp(fault->name, "fs/rmdir") == 0;
+}
+
+static void *wait_for_rmdir(void *argument)
+{
+	uint64_t fired = 0;
+
+	if (flakey_fault_wait(argument, "fs/rmdir", 1, 60000, &fired) < 0)
+		return argument;
+	return fired == 1 ? NULL : argument;
+}
+
+static void fault_rules_act(struct flakey *disk)
+{
+	struct flakey_fault seen = {.hits = 0};
+	pthread_t waiter;
+	void *result = disk;
+	uint64_t fired = 9;
+
+	is(flakey_fault_set(disk, "fs/mkdir=1*return(ENOSPC)\nfs/open=off"), 0,
+	   "rules are set");
+	is(mkdir("mnt/dir", 0700), -1, "and act");
+	is(errno, ENOSPC, "as they say");
+	is(mkdir("mnt/dir", 0700), 0, "and no more");
+	is(flakey_fault_wait(disk, "fs/mkdir", 1, 1000, &fired), 0, "it fired");
+	same(fired, 1, "once");
+	is(flakey_fault_wait(disk, "fs/mkdir", 2, 10, &fired), -ETIMEDOUT,
+	   "and not twice");
+	is(flakey_fault_add(disk, "fs/rmdir=print;fs/wrte=off"), -EINVAL,
+	   "a bad rule is refused");
+	says(flakey_error(disk), "offset 15: unknown operation 'fs/wrte'",
+	     "with a reason");
+	is(flakey_fault_list(disk, NULL, NULL), 2, "nothing of it is done");
+	is(flakey_fault_add(disk, "fs/rmdir=print"), 0, "another is added");
+	is(pthread_create(&waiter, NULL, wait_for_rmdir, disk), 0, "one waits");
+	is(flakey_fault_list(disk, see_fault, &seen), 3, "others go on");
+	same(seen.hits, 2, "hits are counted");
+	same(seen.fired, 1, "and firings");
+	is(rmdir("mnt/dir"), 0, "rmdir");
+	(void)pthread_join(waiter, &result);
+	is(result == NULL, 1, "is what it waited for");
+	is(flakey_fault_remove(disk, "fs/mkdir;fs/link"), -ENOENT,
+	   "what is not there cannot be removed");
+	is(flakey_fault_remove(disk, "fs/mkdir;fs/rmdir"), 0, "else it can");
+	is(flakey_fault_clear(disk), 0, "cleared");
+	is(flakey_fault_list(disk, NULL, NULL), 0, "none is left");
+}
+
 static void *call_often(void *argument)
 {
 	struct flakey *disk = argument;
@@ -534,6 +588,7 @@ int main(int argc, char **argv)
 	modes_of_nonsense_are_refused(disk);
 	modes_last_as_long_as_told(disk);
 	other_verbs_work(disk);
+	fault_rules_act(disk);
 	threads_share_a_handle(disk);
 	handles_can_be_attached();
 	a_mount_ends(disk);
