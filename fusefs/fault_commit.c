@@ -28,6 +28,7 @@ int fault_commit_begin(struct fault_commit *asked, struct volume *volume,
 					      : MODE_DROP_WRITES,
 				.error = -r,
 			};
+		asked->fail_after = r == 0 ? deed.fail_after : 0;
 		obeys |= r < 0 || deed.dropped;
 		if (r == 0)
 			fault_store_done(&deed);
@@ -44,5 +45,7 @@ int fault_commit_end(struct fault_commit *asked, int r)
 		return r;
 	int told = r == 0 ? fault_store_after(&asked->store, -1, -1) : 0;
 	fault_store_end(&asked->store);
+	if (r == 0 && told == 0)
+		told = asked->fail_after;
 	return r < 0 ? r : told;
 }

@@ -208,8 +208,14 @@ static int act(const struct question *question,
 	struct text words;
 	switch (verdict->id) {
 	case TERMS_RETURN:
-	case RULE_FAIL_AFTER:
 		return fail(question, verdict);
+	case RULE_FAIL_AFTER:
+		if (question->hit->after)
+			return fail(question, verdict);
+		log_words(question->store, question->hit, verdict,
+			  error_name(verdict->error));
+		question->deed->fail_after = -verdict->error;
+		return 0;
 	case TERMS_PANIC:
 	case RULE_CRASH:
 		return crash(question, verdict);
@@ -294,6 +300,7 @@ int fault_store_ask(struct fault_store *store, int64_t offset_bytes,
 	struct rule_verdicts *verdicts = &ret_deed->verdicts;
 	ret_deed->dropped = false;
 	ret_deed->simulated = false;
+	ret_deed->fail_after = 0;
 	ret_deed->harms = 0;
 	verdicts->count = 0;
 	/* What a crash stores is what has survived it. */

@@ -38,6 +38,7 @@ struct fault_deed {
 	bool dropped;
 	/* With an error: the disk has said so, not the real store. */
 	bool simulated;
+	int fail_after; /* the error that it ends with though it is done */
 	size_t harms;
 	struct rule_verdicts verdicts;
 };
