@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/list.h"
 
@@ -70,6 +71,11 @@ struct logtree_inode {
 	uint64_t exists_seq; /* xattrs, and attributes if it is fresh */
 	uint64_t clean_seq;  /* it has not changed since it was logged */
 	int64_t logged_bytes;
+	/* By the last full commit; known when it was logged as a whole. */
+	bool knows_committed;
+	mode_t committed_mode;
+	uid_t committed_uid;
+	gid_t committed_gid;
 	uint64_t next_index; /* of a directory */
 	uint64_t logged_index;
 	struct list names; /* of a directory */

@@ -8,6 +8,7 @@
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
 #include "fusefs/logtree.h"
+#include "fusefs/store.h"
 #include "fusefs/volume.h"
 
 /* MAX_CONFLICT_INODES */
@@ -203,38 +204,54 @@ static void log_entries(struct logging *logging,
 	directory->logged_index = newest;
 }
 
-/* log_new_dir_dentries(), and the body of log_new_delayed_dentries(). What is
- * found below comes later. */
+/* log_new_dir_dentries(), and the body of log_new_delayed_dentries(): of the
+ * entries behind index `since`, which earlier syncs have not logged. */
 static int log_children(struct logging *logging,
-			const struct logtree_inode *directory)
+			const struct logtree_inode *directory, uint64_t since)
 {
 	int r = 0;
 	list_for_each(node, following, &directory->names) {
 		const struct logtree_name *name =
 			list_entry(node, struct logtree_name, in_directory);
-		if (r != 0 || name->live == NULL || name->index == 0 ||
+		if (r != 0 || name->live == NULL || name->index <= since ||
 		    !needs_logging(logging, name->live))
 			continue;
+		uint64_t before = name->live->logged_index;
 		logging->found_entries = false;
 		r = log_inode(logging, name->live,
 			      name->live->is_directory ? LOG_ALL : LOG_EXISTS);
 		if (r == 0 && logging->found_entries)
-			r = log_children(logging, name->live);
+			r = log_children(logging, name->live, before);
 	}
 	return r;
 }
 
 static int log_new_entries(struct logging *logging,
-			   const struct logtree_inode *directory)
+			   const struct logtree_inode *directory,
+			   uint64_t since)
 {
 	if (logging->in_entries)
 		return 0;
 	bool found = logging->found_entries;
 	logging->in_entries = true;
-	int r = log_children(logging, directory);
+	int r = log_children(logging, directory, since);
 	logging->in_entries = false;
 	logging->found_entries = found;
 	return r;
+}
+
+/* Logged as a whole, and then only to be there, an inode of an earlier
+ * transaction has the attributes of that one again after a replay. */
+static void note_committed(struct logging *logging, struct logtree_inode *inode)
+{
+	struct stat st;
+	if (inode->fresh || inode->knows_committed ||
+	    store_inode_stat_locked(logging->volume, inode->inode, &st) < 0)
+		return;
+	inode->knows_committed = true;
+	inode->committed_mode = st.st_mode;
+	inode->committed_uid = st.st_uid;
+	inode->committed_gid = st.st_gid;
 }
 
 /* Which records of the inode the log has. */
@@ -243,6 +260,8 @@ static void note_logged(struct logging *logging, struct logtree_inode *inode,
 {
 	uint64_t seq = logging->volume->journal.seq;
 	inode->exists_seq = seq;
+	if (all)
+		note_committed(logging, inode);
 	if (all)
 		inode->all_seq = seq;
 	if (all)
@@ -263,6 +282,7 @@ static int log_inode(struct logging *logging, struct logtree_inode *inode,
 		extent = LOG_ALL;
 	bool all = extent == LOG_ALL;
 	bool entries = all && inode->is_directory;
+	uint64_t since = inode->logged_index;
 	if (entries && inode->moved)
 		return refuse(logging);
 	inode->copy_anew = false;
@@ -275,17 +295,18 @@ static int log_inode(struct logging *logging, struct logtree_inode *inode,
 	note_logged(logging, inode, all);
 	r = log_conflicts(logging);
 	if (r == 0 && entries)
-		r = log_new_entries(logging, inode);
+		r = log_new_entries(logging, inode, since);
 	return r;
 }
 
 static int log_directory_and_below(struct logging *logging,
 				   struct logtree_inode *directory)
 {
+	uint64_t since = directory->logged_index;
 	logging->found_entries = false;
 	int r = log_inode(logging, directory, LOG_ALL);
 	if (r == 0 && logging->found_entries)
-		r = log_children(logging, directory);
+		r = log_children(logging, directory, since);
 	return r;
 }
 
@@ -342,6 +363,7 @@ static int log_with_parents(struct logging *logging,
 	if (logging->tree->exists && logging->tree->refuses)
 		return FORCES_COMMIT;
 	logging->tree->exists = true;
+	uint64_t since = inode->logged_index;
 	int r = log_inode(logging, inode, extent);
 	if (r != 0 ||
 	    (inode_is_regular(inode->inode) && !inode->fresh && !inode->moved))
@@ -352,7 +374,7 @@ static int log_with_parents(struct logging *logging,
 	if (r == 0)
 		r = log_ancestors(logging, inode->inode);
 	if (r == 0 && below)
-		r = log_children(logging, inode);
+		r = log_children(logging, inode, since);
 	return r;
 }
 

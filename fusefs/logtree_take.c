@@ -3,6 +3,7 @@
  * The log becomes durable: of the journal, the records are stored that bring
  * each name to what a replay makes of it, and of what was logged of the inodes.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fusefs/apply.h"
@@ -11,6 +12,7 @@
 #include "fusefs/journal.h"
 #include "fusefs/logtree.h"
 #include "fusefs/partial.h"
+#include "fusefs/store.h"
 #include "fusefs/volume.h"
 
 /* Whether the record gives the name a meaning, and which. */
@@ -179,6 +181,54 @@ static int leave_replaced_locked(struct volume *volume)
 	return r;
 }
 
+/* The store has the attributes of the last full commit again (note_committed() of
+ * logtree_sync.c); those of now are one more record. */
+static int revert_locked(struct volume *volume, struct logtree_inode *node)
+{
+	struct inode *inode = node->inode;
+	struct record_attributes before = {
+		.set = RECORD_MODE | RECORD_UID | RECORD_GID,
+		.mode = node->committed_mode,
+		.uid = node->committed_uid,
+		.gid = node->committed_gid,
+	};
+	struct stat st;
+	if (node->logged_all || !node->knows_committed || !inode->in_store ||
+	    store_inode_stat_locked(volume, inode, &st) < 0 ||
+	    (st.st_mode == before.mode && st.st_uid == before.uid &&
+	     st.st_gid == before.gid))
+		return 0;
+	struct record *record = journal_record_new(RECORD_ATTRIBUTES, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	int r = store_set_attributes_locked(volume, inode, &before);
+	if (r < 0) {
+		journal_record_discard(volume, record);
+		return r;
+	}
+	slimlock_write(&inode->lock);
+	record->attributes = (struct record_attributes){
+		.set = before.set,
+		.mode = inode->mode,
+		.uid = inode->uid,
+		.gid = inode->gid,
+	};
+	journal_append(&volume->journal, record);
+	slimlock_unlock(&inode->lock);
+	return 0;
+}
+
+static int revert_all_locked(struct volume *volume)
+{
+	int r = 0;
+	list_for_each(node, following, &volume->logtree->to_take)
+		if (r == 0)
+			r = revert_locked(volume,
+					  list_entry(node, struct logtree_inode,
+						     to_take));
+	return r;
+}
+
 static int take(struct partial *partial)
 {
 	struct volume *volume = partial->volume;
@@ -188,6 +238,8 @@ static int take(struct partial *partial)
 	pthread_mutex_lock(&volume->lock);
 	if (partial->mode == MODE_ALLOW_WRITES)
 		r = leave_replaced_locked(volume);
+	if (r == 0 && partial->mode == MODE_ALLOW_WRITES)
+		r = revert_all_locked(volume);
 	empty(&volume->logtree->to_replay);
 	empty(&volume->logtree->to_take);
 	pthread_mutex_unlock(&volume->lock);

@@ -183,10 +183,13 @@ static struct ends ends_of(struct inode *inode)
 
 int tail_truncate(struct volume *volume, struct inode *inode, int64_t size)
 {
+	struct ends ends = ends_of(inode);
+	bool copies = profile_copies_on_write(volume->profile);
+	if (copies && size >= 0 && size < ends.live && size % DATA_PAGE != 0)
+		write_pages(volume, inode, size, size + 1);
 	if (!profile_writes_tail(volume->profile) || volume->read_only ||
 	    size < 0)
 		return data_truncate(volume, inode, size);
-	struct ends ends = ends_of(inode);
 	if (size <= ends.live)
 		write_pages(volume, inode, size, size + 1);
 	bool zeroes =
@@ -254,8 +257,10 @@ int tail_allocate(struct volume *volume, struct inode *inode, int mode,
 {
 	bool zeroes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
 
-	if (!profile_writes_tail(volume->profile) || volume->read_only ||
-	    offset < 0 || length <= 0 || offset > DATA_SIZE_MAX - length)
+	bool tail = profile_writes_tail(volume->profile);
+	bool parts = zeroes && profile_copies_on_write(volume->profile);
+	if ((!tail && !parts) || volume->read_only || offset < 0 ||
+	    length <= 0 || offset > DATA_SIZE_MAX - length)
 		return space_allocate(volume, inode, mode, offset, length);
 	const struct commit_range range = {offset, offset + length};
 	struct ends ends = ends_of(inode);
@@ -263,7 +268,8 @@ int tail_allocate(struct volume *volume, struct inode *inode, int mode,
 	int r = zeroes ? zero_range(volume, inode, mode, &range)
 		       : space_allocate(volume, inode, mode, offset, length);
 	int64_t size = ends_of(inode).live;
-	if (r == 0 && size > ends.live && (cuts || ends.live != ends.stored))
+	if (r == 0 && tail && size > ends.live &&
+	    (cuts || ends.live != ends.stored))
 		write_pages(volume, inode, ends.stored, size);
 	return r;
 }

@@ -415,7 +415,7 @@ static void live_image_is_the_twin_and_the_store_is_what_was_paid(void **state)
 		(void)removexattr(model.sandbox.store, "user.test");
 	begin_anew(&model);
 	model_look_at_store(&model);
-	/* What is decided by the log has a definition of its own (tests/litmus). */
+	/* What the log decides is judged by the tables (tests/litmus). */
 	unsigned long count = seed_steps(
 		profile_logs(model.volume->profile) ? STEPS / 5 : STEPS);
 	model.trace = getenv("FLAKEY_TEST_TRACE") != NULL;
