@@ -264,8 +264,13 @@ static void note_logged(struct logging *logging, struct logtree_inode *inode,
 		note_committed(logging, inode);
 	if (all)
 		inode->all_seq = seq;
-	if (all)
-		inode->logged_bytes = inode->inode->size_bytes;
+	/* logged_inode_size(): 0 leaves the size of the last commit alone. */
+	int64_t size = inode->inode->size_bytes;
+	bool cut = !all && inode->all_seq > 0 && size < inode->logged_bytes;
+	if (cut && (size > 0 || inode->fresh))
+		inode->cut_seq = seq;
+	if (all || cut)
+		inode->logged_bytes = size;
 	inode->logged_all = all;
 	inode->logged = true;
 	if (all && !logging->new_name)

@@ -101,16 +101,15 @@ static bool is_logged(const struct logtree_inode *inode,
 	}
 }
 
-/* The last record that makes it shorter than it was logged; 0: none. */
+/* The last record that makes it as short as it was logged; 0: none. */
 static uint64_t find_cut(const struct logtree_inode *inode)
 {
 	uint64_t cut = 0;
 	list_for_each(node, following, &inode->inode->records) {
 		const struct record *record =
 			list_entry(node, struct record, inode_link);
-		if (record->kind == RECORD_SIZE && inode->all_seq > 0 &&
-		    record->seq <= inode->exists_seq &&
-		    record->size_bytes < inode->logged_bytes)
+		if (record->kind == RECORD_SIZE &&
+		    record->seq <= inode->cut_seq)
 			cut = record->seq;
 	}
 	return cut;

@@ -246,8 +246,8 @@ static int zero_range(struct volume *volume, struct inode *inode, int mode,
 			      first < range->to ? first : range->to);
 	if (r == 0 && last >= first)
 		r = zero_part(volume, inode, last, range->to);
-	if (r == 0 && range->to % DATA_PAGE != 0 &&
-	    range->to >= ends_of(inode).live)
+	if (r == 0 && profile_writes_tail(volume->profile) &&
+	    range->to % DATA_PAGE != 0 && range->to >= ends_of(inode).live)
 		write_pages(volume, inode, range->to, range->to + 1);
 	return r;
 }
