@@ -70,7 +70,7 @@ struct logtree_inode {
 	uint64_t all_seq;    /* content, attributes; 0: none */
 	uint64_t exists_seq; /* xattrs, and attributes if it is fresh */
 	uint64_t clean_seq;  /* it has not changed since it was logged */
-	uint64_t cut_seq;    /* its size: it was logged again, and shorter */
+	bool was_cut;	     /* it was logged again, and shorter */
 	int64_t logged_bytes;
 	/* By the last full commit; known when it was logged as a whole. */
 	bool knows_committed;

@@ -268,7 +268,9 @@ static void note_logged(struct logging *logging, struct logtree_inode *inode,
 	int64_t size = inode->inode->size_bytes;
 	bool cut = !all && inode->all_seq > 0 && size < inode->logged_bytes;
 	if (cut && (size > 0 || inode->fresh))
-		inode->cut_seq = seq;
+		inode->was_cut = true;
+	if (all)
+		inode->was_cut = false;
 	if (all || cut)
 		inode->logged_bytes = size;
 	inode->logged_all = all;

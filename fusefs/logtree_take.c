@@ -81,38 +81,15 @@ static int choose_names(struct partial_chosen *chosen, struct volume *volume)
 }
 
 /* What is logged of an inode beside its names. The content of a file is stored
- * before, by its own sync; where it is logged again only to be there, it gets no
- * longer by that, but it may get shorter: up to the record cut. */
+ * before, by its own sync. */
 static bool is_logged(const struct logtree_inode *inode,
-		      const struct record *record, uint64_t cut)
+		      const struct record *record)
 {
-	switch (record->kind) {
-	case RECORD_XATTR:
+	if (record->kind == RECORD_XATTR)
 		return record->seq <= inode->exists_seq;
-	case RECORD_ATTRIBUTES:
-		return record->seq <=
+	return record->kind == RECORD_ATTRIBUTES &&
+	       record->seq <=
 		       (inode->fresh ? inode->exists_seq : inode->all_seq);
-	case RECORD_SIZE:
-	case RECORD_DATA:
-	case RECORD_SPACE:
-		return record->seq <= cut;
-	default:
-		return false;
-	}
-}
-
-/* The last record that makes it as short as it was logged; 0: none. */
-static uint64_t find_cut(const struct logtree_inode *inode)
-{
-	uint64_t cut = 0;
-	list_for_each(node, following, &inode->inode->records) {
-		const struct record *record =
-			list_entry(node, struct record, inode_link);
-		if (record->kind == RECORD_SIZE &&
-		    record->seq <= inode->cut_seq)
-			cut = record->seq;
-	}
-	return cut;
 }
 
 static int choose_status(struct partial_chosen *chosen,
@@ -121,11 +98,10 @@ static int choose_status(struct partial_chosen *chosen,
 	struct journal *journal = &chosen->partial->volume->journal;
 	int r = 0;
 	pthread_mutex_lock(&journal->lock);
-	uint64_t cut = find_cut(inode);
 	list_for_each(node, following, &inode->inode->records) {
 		struct record *record =
 			list_entry(node, struct record, inode_link);
-		if (r == 0 && is_logged(inode, record, cut))
+		if (r == 0 && is_logged(inode, record))
 			r = partial_choose(chosen, record);
 	}
 	pthread_mutex_unlock(&journal->lock);
@@ -217,14 +193,39 @@ static int revert_locked(struct volume *volume, struct logtree_inode *node)
 	return 0;
 }
 
+/* Logged again only to be there, when it was shorter: the store's bytes are those
+ * that were logged first, up to that size. What the journal has of its content
+ * begins by cutting it, and so follows as if this were not. */
+static int cut_locked(struct volume *volume, struct logtree_inode *node)
+{
+	struct inode *inode = node->inode;
+	struct stat st;
+	int fd;
+	if (!node->was_cut || !inode->in_store)
+		return 0;
+	int r = store_get_fd_locked(volume, inode, true, &fd);
+	if (r < 0)
+		return r;
+	r = store_file_stat(fd, &st);
+	if (r == 0 && st.st_size > node->logged_bytes)
+		r = store_truncate(fd, node->logged_bytes);
+	store_put_fd(volume->store, inode);
+	if (r == 0)
+		node->was_cut = false;
+	return r;
+}
+
 static int revert_all_locked(struct volume *volume)
 {
 	int r = 0;
-	list_for_each(node, following, &volume->logtree->to_take)
+	list_for_each(node, following, &volume->logtree->to_take) {
+		struct logtree_inode *logged =
+			list_entry(node, struct logtree_inode, to_take);
 		if (r == 0)
-			r = revert_locked(volume,
-					  list_entry(node, struct logtree_inode,
-						     to_take));
+			r = revert_locked(volume, logged);
+		if (r == 0)
+			r = cut_locked(volume, logged);
+	}
 	return r;
 }
 

@@ -646,7 +646,11 @@ static int move_locked(struct volume *volume, const struct names_rename *rename,
 	bool exchange = rename->flags & RENAME_EXCHANGE;
 	struct inode *moved = from->live;
 	struct inode *replaced = to->live;
-	if (replaced != NULL && !exchange && inode_is_regular(moved) &&
+	/* btrfs looks whether there is something to replace. */
+	bool replaces = replaced != NULL && !exchange &&
+			(replaced->size_bytes > 0 ||
+			 !profile_copies_on_write(volume->profile));
+	if (replaces && inode_is_regular(moved) &&
 	    profile_pushes_on_replace(volume->profile))
 		push_moved(volume, moved, ret_pushed);
 	bool halves = profile_is_partial(volume->profile) &&
