@@ -7,10 +7,10 @@
 #include "common/cleanup.h"
 #include "fusefs/apply.h"
 #include "fusefs/disk.h"
-#include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/fault_store.h"
 #include "fusefs/inode.h"
+#include "fusefs/refuse.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -193,16 +193,14 @@ static void clean_part(struct inode *inode, const struct record_piece *part)
 int apply_lose(struct volume *volume, struct inode *inode,
 	       struct apply_lost *lost)
 {
-	(void)volume;
 	int error = lost->error;
 	slimlock_write(&inode->lock);
 	for (size_t i = 0; i < lost->dropped.count; i++)
 		clean_part(inode, &lost->dropped.list[i]);
-	for (size_t i = 0; i < lost->refused.count; i++)
-		clean_part(inode, &lost->refused.list[i]);
-	if (error < 0)
-		errseq_set(&inode->write_error, -error);
 	slimlock_unlock(&inode->lock);
+	/* Without memory it stays dirty, and is tried again. */
+	if (error < 0)
+		(void)refuse_pieces(volume, inode, &lost->refused, -error);
 	free(lost->dropped.list);
 	free(lost->refused.list);
 	return error;

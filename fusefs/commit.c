@@ -439,11 +439,14 @@ static int place(struct commit *commit, struct inode *inode)
 {
 	int r = 0;
 	slimlock_write(&inode->lock);
-	if (inode->unplaced && commit->mode == MODE_ERROR_WRITES) {
-		errseq_set(&inode->write_error, EIO);
+	if (inode->unplaced && commit->mode == MODE_ERROR_WRITES)
 		r = -EIO;
-	}
+	else if (inode->unplaced && commit->volume->bad_blocks != NULL)
+		r = inode->place_error;
+	if (r < 0)
+		errseq_set(&inode->write_error, -r);
 	inode->unplaced = false;
+	inode->place_error = 0;
 	slimlock_unlock(&inode->lock);
 	return r;
 }
@@ -587,7 +590,8 @@ int commit_direct_check(struct volume *volume, struct inode *inode,
 	while (r == 0 && volume->bad_blocks != NULL && to < range->to)
 		r = volume->bad_blocks(volume->bad_blocks_user, inode, to,
 				       range->to, &to);
-	if (r < 0 && !volume->read_only) {
+	if (r < 0 && !volume->read_only &&
+	    profile_failure(volume->profile)->pages == PROFILE_PAGES_KEPT) {
 		/* The time is that of the attempt. */
 		slimlock_write(&inode->lock);
 		inode_touch(volume, inode, INODE_CHANGE_WRITE);

@@ -109,6 +109,7 @@ struct inode {
 	uint64_t sync_seq;     /* the newest change that fsync waits for */
 	uint64_t datasync_seq; /* the newest one that fdatasync waits for */
 	uint32_t write_error;  /* errseq.h */
+	int place_error;       /* of data in the journal only; commit_lock */
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
 	bool touched;		       /* ctime is not what the store has */

@@ -268,6 +268,12 @@ int logtree_sync(struct partial *partial, struct inode *inode,
 	pthread_mutex_lock(&volume->lock);
 	enum logtree_verdict verdict = logtree_sync_locked(volume, inode);
 	partial->target = volume->journal.seq;
+	pthread_mutex_lock(&volume->journal.lock);
+	/* It was logged by a sync that failed. */
+	if (verdict == LOGTREE_NOTHING && volume->logtree != NULL &&
+	    volume->logtree->refuses && !list_empty(&inode->records))
+		verdict = LOGTREE_COMMITS;
+	pthread_mutex_unlock(&volume->journal.lock);
 	pthread_mutex_unlock(&volume->lock);
 	if (verdict == LOGTREE_NOTHING)
 		return 0;

@@ -18,11 +18,21 @@
 /* So many zeros stand for all that is recorded of blocks without data. */
 #define ZEROS_BYTES 65536
 
-/* Dirty bytes of the piece become clean, or are forgotten. Lock held. */
+/* Whether the extent still shows the piece: it may have been written over since. */
+static bool shows(const struct extent *extent, const struct record_piece *piece)
+{
+	return extent->state != EXTENT_CLEAN && extent->source != EXTENT_ZERO &&
+	       extent->source - (uint64_t)extent->offset_bytes ==
+		       piece->source - (uint64_t)piece->offset_bytes;
+}
+
+/* What shows the piece becomes clean, or is forgotten. Lock held. */
 static int settle_piece(struct inode *inode, const struct record_piece *piece,
 			bool reverted)
 {
 	int64_t end = piece->offset_bytes + piece->length_bytes;
+	if (inode->extents == NULL)
+		return 0;
 	int r = extents_split(inode->extents, piece->offset_bytes);
 	if (r == 0)
 		r = extents_split(inode->extents, end);
@@ -31,10 +41,11 @@ static int settle_piece(struct inode *inode, const struct record_piece *piece,
 	struct extent *extent = extents_at(inode->extents, piece->offset_bytes);
 	while (extent != NULL && extent->offset_bytes < end) {
 		struct extent *next = extents_next(extent);
-		if (extent->state == EXTENT_DIRTY && reverted)
+		bool shown = shows(extent, piece);
+		if (shown && reverted)
 			extents_remove(inode->extents, extent->offset_bytes,
 				       extent->length_bytes);
-		else if (extent->state == EXTENT_DIRTY)
+		else if (shown)
 			extents_mark(inode->extents, extent, EXTENT_CLEAN,
 				     EXTENT_REFUSED);
 		extent = next;
@@ -169,9 +180,14 @@ static int sort_piece(struct volume *volume, struct inode *inode,
 		int64_t to = last;
 		int said = volume->bad_blocks(volume->bad_blocks_user, inode,
 					      first, last, &to);
-		/* Whole sectors, and one at least. */
-		to = (said == 0 ? to : to + SECTOR_BYTES - 1) / SECTOR_BYTES *
-		     SECTOR_BYTES;
+		/* Whole sectors. One of which only the beginning is good is
+		 * bad. */
+		if (said == 0 && to < first + SECTOR_BYTES)
+			said = volume->bad_blocks(volume->bad_blocks_user,
+						  inode, to, last, &to);
+		if (said != 0)
+			to += SECTOR_BYTES - 1;
+		to = to / SECTOR_BYTES * SECTOR_BYTES;
 		if (to <= first)
 			to = first + SECTOR_BYTES;
 		if (to > end)
@@ -222,6 +238,20 @@ int refuse_ask(struct volume *volume, struct inode *inode,
 	}
 	*ret_error = error;
 	return 0;
+}
+
+int refuse_look(struct volume *volume, struct inode *inode,
+		const struct record_pieces *pieces)
+{
+	int said = 0;
+	for (size_t i = 0; i < pieces->count && said == 0; i++) {
+		int64_t to = pieces->list[i].offset_bytes;
+		int64_t end = to + pieces->list[i].length_bytes;
+		while (said == 0 && to < end)
+			said = volume->bad_blocks(volume->bad_blocks_user,
+						  inode, to, end, &to);
+	}
+	return said;
 }
 
 int refuse_wake_block(struct volume *volume, struct inode *inode,

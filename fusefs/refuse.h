@@ -31,6 +31,10 @@ int refuse_ask(struct volume *volume, struct inode *inode,
 	       struct record_pieces *pieces, struct record_pieces *ret_refused,
 	       int *ret_error);
 
+/* The same without moving anything: the first negative errno, or 0. */
+int refuse_look(struct volume *volume, struct inode *inode,
+		const struct record_pieces *pieces);
+
 /* A part of the block at offset becomes dirty, and what was refused of it with
  * it. Lock held for writing. 0 or -ENOMEM. */
 int refuse_wake_block(struct volume *volume, struct inode *inode,

@@ -17,6 +17,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
+#include "fusefs/profile.h"
 #include "fusefs/refuse.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
@@ -130,6 +131,25 @@ static void keep_dropped(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
+/* Where the pages are dropped, nothing has changed that a commit would store: its
+ * times go the same way. */
+static void forget_change_locked(struct volume *volume, struct inode *inode)
+{
+	slimlock_write(&inode->lock);
+	pthread_mutex_lock(&volume->journal.lock);
+	bool others = !list_empty(&inode->records);
+	pthread_mutex_unlock(&volume->journal.lock);
+	if (!others) {
+		inode->times_dirty = false;
+		inode->sync_seq = 0;
+		inode->datasync_seq = 0;
+		pthread_mutex_lock(&volume->times_lock);
+		list_remove(&inode->times_link);
+		pthread_mutex_unlock(&volume->times_lock);
+	}
+	slimlock_unlock(&inode->lock);
+}
+
 /* The disk does not take it. error: why, negative; 0: it says that it does. */
 static int refuse(const struct writeback *writeback, struct inode *inode,
 		  const struct record_pieces *pieces, int error)
@@ -148,6 +168,8 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 		return 0;
 	/* Size and map are shown, too, whatever becomes of the pages. */
 	pthread_mutex_lock(&volume->lock);
+	if (profile_failure(volume->profile)->pages == PROFILE_PAGES_REVERTED)
+		forget_change_locked(volume, inode);
 	inode->diverged = true;
 	inode->times_dropped = true;
 	keep_dropped(volume, inode);
@@ -286,7 +308,13 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 			struct record_pieces *ret_refused, int *ret_error)
 {
 	int r = 0;
-	if (writeback->volume->bad_blocks != NULL)
+	bool asks = writeback->volume->bad_blocks != NULL;
+	bool later = profile_failure(writeback->volume->profile)->tells_later;
+	/* In the journal it is safe; its place is tried by the next sync. */
+	if (asks && later)
+		inode->place_error =
+			refuse_look(writeback->volume, inode, pieces);
+	else if (asks)
 		r = refuse_ask(writeback->volume, inode, pieces, ret_refused,
 			       ret_error);
 	if (r == 0 && pieces->count > 0)
