@@ -7,6 +7,7 @@
  */
 #include "fusefs/disk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -117,6 +118,7 @@ static struct verdict judge(const struct disk_io *io,
 	/* Not in force, or set anew just now: the next one will see it. */
 	if (verdict.kind != mode.kind)
 		return (struct verdict){.kind = MODE_ALLOW_WRITES};
+	assert(transfer->bytes > 0);
 	bool write = io->direction == DISK_WRITE;
 	uint64_t first = atomic_fetch_add(&volume->disk.transfers, 1) * CHANCES;
 	switch (mode.kind) {
@@ -198,7 +200,8 @@ ssize_t disk_read(struct disk_io *io, int fd, void *data, size_t size,
 		if (from < 0)
 			from = at;
 		int64_t to = store_seek(fd, from, true);
-		if (to < 0 || to > end)
+		/* Somebody may be changing the file below us. */
+		if (to <= from || to > end)
 			to = end;
 		r = note_piece(io, from, to, (uint8_t *)data + (from - offset));
 		at = to;
