@@ -210,20 +210,19 @@ static long list(const char *path)
 /* Where on the disk the byte is, in sectors; what a hook of a real disk needs. */
 static long sector_of(const char *path, long offset)
 {
-	struct {
-		struct fiemap map;
-		struct fiemap_extent extent;
-	} request = {0};
-	request.map.fm_start = (unsigned long)offset;
-	request.map.fm_length = 1;
-	request.map.fm_extent_count = 1;
+	_Alignas(struct fiemap) char room[sizeof(struct fiemap) +
+					  sizeof(struct fiemap_extent)] = {0};
+	struct fiemap *request = (struct fiemap *)room;
+	request->fm_start = (unsigned long)offset;
+	request->fm_length = 1;
+	request->fm_extent_count = 1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	long sector = -1;
-	if (fd >= 0 && ioctl(fd, FS_IOC_FIEMAP, &request) == 0 &&
-	    request.map.fm_mapped_extents == 1)
-		sector = (long)(request.extent.fe_physical +
+	if (fd >= 0 && ioctl(fd, FS_IOC_FIEMAP, request) == 0 &&
+	    request->fm_mapped_extents == 1)
+		sector = (long)(request->fm_extents[0].fe_physical +
 				(unsigned long)offset -
-				request.extent.fe_logical) /
+				request->fm_extents[0].fe_logical) /
 			 512;
 	if (fd >= 0)
 		(void)close(fd);

@@ -223,7 +223,8 @@ static void write_path(struct seed *seed, char *to)
 	do {
 		char word[8];
 		write_word(seed, "ab.-", word, 4);
-		to += sprintf(to, "/%s%s", "a" + seed_below(seed, 2), word);
+		to += sprintf(to, "/%s%s", seed_once_in(seed, 2) ? "a" : "",
+			      word);
 	} while (seed_below(seed, 3) > 0);
 	if (to[-1] == '/')
 		strcpy(to, "b");
