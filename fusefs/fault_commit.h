@@ -22,7 +22,7 @@ struct volume;
 struct fault_commit {
 	struct fault_store store;
 	struct commit_fault obeyed;
-	int error; /* with which commit_fail() is to be called, or 0 */
+	int error;	/* with which commit_fail() is to be called, or 0 */
 	int fail_after; /* the error that it ends with though it is done, or 0 */
 	bool armed;
 };
