@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,21 @@ static const struct fuse_lowlevel_ops answer_ops = {
 	.fsync = answer_fsync,
 };
 
+/* What libfuse said last: it explains a failed mount better than errno. */
+static struct errmsg libfuse_words;
+
+__attribute__((format(printf, 2, 0))) static void
+take_libfuse_words(enum fuse_log_level level, const char *format,
+		   va_list arguments)
+{
+	char words[ERRMSG_MAX];
+
+	(void)level;
+	(void)vsnprintf(words, sizeof(words), format, arguments);
+	words[strcspn(words, "\n")] = '\0';
+	errmsg_set(&libfuse_words, "%s", words);
+}
+
 /* Commas and backslashes end an option's value for libfuse. */
 static int add_source(char *options, const char *source)
 {
@@ -185,6 +201,8 @@ int controlfs_mount_new(struct control *control, const char *source,
 	struct controlfs_mount *mount = calloc(1, sizeof(*mount));
 	int r = -ENOMEM;
 
+	libfuse_words.text[0] = '\0';
+	fuse_set_log_func(take_libfuse_words);
 	if (mount) {
 		mount->controlfs = controlfs_new(&config);
 		mount->mountpoint = strdup(mountpoint);
@@ -198,7 +216,9 @@ int controlfs_mount_new(struct control *control, const char *source,
 		errmsg_set(reterr_why,
 			   "cannot mount the control files on '%s': %s; is "
 			   "/dev/fuse there ('modprobe fuse')?",
-			   mountpoint, strerrordesc_np(-r));
+			   mountpoint,
+			   libfuse_words.text[0] ? libfuse_words.text
+						 : strerrordesc_np(-r));
 		controlfs_mount_free(mount);
 		return r;
 	}

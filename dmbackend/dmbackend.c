@@ -236,13 +236,7 @@ static int make_filesystem(struct dmbackend *backend, struct errmsg *reterr_why)
 	if (r < 0)
 		return r;
 	backend->mounted = true;
-	if (!backend->unfinished)
-		return 0;
-	r = image_finish(&backend->image, backend->unfinished, reterr_why);
-	if (r < 0)
-		return r;
-	free(steal(backend->unfinished));
-	return runtime_set_unfinished(&backend->runtime, NULL, reterr_why);
+	return 0;
 }
 
 static int make_control(struct dmbackend *backend, struct errmsg *reterr_why)
@@ -329,6 +323,20 @@ static int signal_descriptor(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
+/* The last step: an image that has its name is whole. */
+static int finish_image(struct dmbackend *backend, struct errmsg *reterr_why)
+{
+	int r;
+
+	if (!backend->unfinished)
+		return 0;
+	r = image_finish(&backend->image, backend->unfinished, reterr_why);
+	if (r < 0)
+		return r;
+	free(steal(backend->unfinished));
+	return runtime_set_unfinished(&backend->runtime, NULL, reterr_why);
+}
+
 int dmbackend_start(struct dmbackend *backend, struct errmsg *reterr_why)
 {
 	int r;
@@ -347,7 +355,7 @@ int dmbackend_start(struct dmbackend *backend, struct errmsg *reterr_why)
 		r = mounts_show_control(backend->runtime.control,
 					backend->mountpoint,
 					backend->control_name, reterr_why);
-	return r;
+	return r < 0 ? r : finish_image(backend, reterr_why);
 }
 
 static int take_down(struct dmbackend *backend, struct errmsg *reterr_why)
