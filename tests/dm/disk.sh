@@ -3,8 +3,6 @@
 #
 # What the scripts of the dm backend share.
 
-small=64M
-
 mount_disk() {
 	"$FLAKEY" mount --backend dm "$@"
 }
@@ -19,7 +17,8 @@ what_is_left() {
 		esac
 	done
 	for place in /sys/block/loop*/loop/backing_file; do
-		[ -r "$place" ] && read -r file <"$place" || continue
+		[ -r "$place" ] || continue
+		read -r file <"$place" || continue # it has just gone
 		case $file in
 		"$WORK"/own-*) ;;
 		"$WORK"/*) echo "$place: $file" ;;

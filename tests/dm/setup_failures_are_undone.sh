@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # from disk.sh
 #
 # If this fails, a mount that could not be made leaves a device, a loop, a mount
 # or a file behind, or something was overwritten that should not have been.
@@ -10,15 +9,15 @@ refused "use ext4, xfs or btrfs" mount_disk --fstype ntfs disk "$MNT"
 refused "xfs needs 300 MiB" mount_disk --fstype xfs --size 100M disk "$MNT"
 refused "a multiple of 4096" mount_disk --size 67108865 disk "$MNT"
 refused "cannot name a device" mount_disk --name a/b disk "$MNT"
-refused "does not exist" mount_disk --size $small disk "$WORK/nowhere"
+refused "does not exist" mount_disk --size 64M disk "$WORK/nowhere"
 refused "means nothing to the dm backend" \
-	mount_disk --size $small --cache back disk "$MNT"
+	mount_disk --size 64M --cache back disk "$MNT"
 refused "'nonsense' is not one of ext4" \
-	mount_disk --size $small -o nonsense disk "$MNT"
+	mount_disk --size 64M -o nonsense disk "$MNT"
 ok "no image was made" test ! -e disk
 
 # What holds something is not formatted.
-truncate -s $small holding
+truncate -s 64M holding
 echo data | dd of=holding conv=notrunc status=none bs=1 seek=9999
 refused "data of an unknown kind" mount_disk holding "$MNT"
 mkfs.ext4 -q -F holding
@@ -39,7 +38,7 @@ ok "a device that is free is taken as it is" test -d "$MNT/lost+found"
 losetup -d "$loop"
 ok "and left" all_is_gone
 ok "content is as it was" cmp holding own-image -n 1024
-mount_disk --format --fstype btrfs --size $small holding "$MNT" 2>said || :
+mount_disk --format --fstype btrfs --size 64M holding "$MNT" 2>said || :
 ok "btrfs does not fit there" grep -q 'btrfs needs' said
 mount_disk --format holding "$MNT"
 echo kept >"$MNT/file"
@@ -48,7 +47,7 @@ ok "--format makes it anew" all_is_gone
 mount_disk holding "$MNT"
 is "which then holds a file system" kept "$(cat "$MNT/file")"
 refused_again() {
-	! mount_disk --size $small other "$MNT" 2>said &&
+	! mount_disk --size 64M other "$MNT" 2>said &&
 		grep -q 'is a flakey mount already' said
 }
 ok "a mountpoint is taken once" refused_again
@@ -57,17 +56,17 @@ ok "that is gone, too" all_is_gone
 
 # Each step in turn.
 mv /dev/loop-control "$WORK/loop-control"
-refused "modprobe loop" mount_disk --size $small disk "$MNT"
+refused "modprobe loop" mount_disk --size 64M disk "$MNT"
 mv "$WORK/loop-control" /dev/loop-control
 dmsetup create own-device --notable
 refused "a device 'own-device' exists already" \
-	mount_disk --size $small --name own-device disk "$MNT"
+	mount_disk --size 64M --name own-device disk "$MNT"
 ok "the other's device is still there" dmsetup info own-device
 dmsetup remove own-device
 refused "there is no mkfs.ext4: install e2fsprogs" \
-	env PATH=/nowhere "$FLAKEY" mount --backend dm --size $small disk "$MNT"
+	env PATH=/nowhere "$FLAKEY" mount --backend dm --size 64M disk "$MNT"
 refused "mkfs.ext4 failed" \
-	mount_disk --size $small --mkfs-options "-O nonsense" disk "$MNT"
+	mount_disk --size 64M --mkfs-options "-O nonsense" disk "$MNT"
 mkdir own-full
 mount -t tmpfs -o size=1m tmpfs own-full
 refused "mkfs.ext4 failed" mount_disk --size 512M own-full/disk "$MNT"
@@ -76,10 +75,10 @@ umount own-full
 refused "cannot mount" \
 	mount_disk --size 128M --fstype btrfs -o nonsense disk "$MNT"
 mv /dev/fuse "$WORK/fuse"
-refused "modprobe fuse" mount_disk --size $small disk "$MNT"
+refused "modprobe fuse" mount_disk --size 64M disk "$MNT"
 mv "$WORK/fuse" /dev/fuse
 ok "no image was made by any of them" test ! -e disk
-truncate -s $small blank
+truncate -s 64M blank
 refused "mkfs.ext4 failed" mount_disk --mkfs-options "-O nonsense" blank "$MNT"
 mount_disk blank "$MNT"
 ok "what was blank is blank after a failure" test -d "$MNT/lost+found"

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # from disk.sh
 #
 # If this fails, a mount that is in use is torn from under its users, or they are
 # not named, or --kill does not end them; or a switch or crash under load hangs, or
 # loses more than the mode says.
 
-mount_disk --size $small new "$MNT"
+mount_disk --size 64M new "$MNT"
 
 says_who() {
 	! "$@" >said 2>&1 && grep -q "in use by sleep (pid $user)" said
@@ -30,7 +29,7 @@ ok "who goes on" runs
 is "and so does the mount" allow-writes "$("$FLAKEY" mode "$MNT")"
 ok "crash --kill ends it" "$FLAKEY" crash --kill "$MNT"
 ok "it is dead" dies
-sleep 1000 <"$MNT" &
+sh -c 'exec 3<"$0"; exec sleep 1000' "$MNT" &
 user=$!
 ok "umount names who has something open" says_who "$FLAKEY" umount "$MNT"
 kill -9 $user
@@ -46,7 +45,7 @@ ok "it is dead, too" dies
 ok "nothing is left" all_is_gone
 
 # A bind mount elsewhere: after an unmount the disk is not free.
-mount_disk --size $small disk "$MNT"
+mount_disk --size 64M disk "$MNT"
 mkdir own-bind
 echo lost >"$MNT/unsynced"
 mount --bind "$MNT" own-bind
@@ -62,7 +61,7 @@ ok "and then has lost what was not synced" test ! -e "$MNT/unsynced"
 "$FLAKEY" umount "$MNT"
 
 # A writer that never stops.
-mount_disk --size $small disk "$MNT"
+mount_disk --size 64M disk "$MNT"
 cat >writer.sh <<'END'
 exec 3>>"$1"
 n=0
