@@ -2,6 +2,7 @@
 #include "fusefs/apply.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "common/cleanup.h"
@@ -350,9 +351,15 @@ static void forget_blocks(struct volume *volume, struct inode *inode,
 			  const struct record *record)
 {
 	int64_t block = profile_block_bytes(volume->profile);
-	int64_t from = record->kind == RECORD_SIZE ? record->size_bytes
-						   : record->space.offset_bytes;
+	const struct record_space *space = &record->space;
+	bool cut = record->kind == RECORD_SIZE;
+	int64_t from = cut ? record->size_bytes : space->offset_bytes;
 	from = (from + block - 1) / block * block;
+	/* Parts of blocks are zeroed, and stay. */
+	if (!cut &&
+	    space->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) &&
+	    (space->offset_bytes + space->length_bytes) / block * block <= from)
+		return;
 	struct inode_written *written = inode->written;
 	if (written->allocated_bytes > from)
 		written->allocated_bytes = from;

@@ -20,6 +20,7 @@
 #include "fusefs/logtree.h"
 #include "fusefs/partial.h"
 #include "fusefs/profile.h"
+#include "fusefs/release.h"
 #include "fusefs/scratch.h"
 #include "fusefs/step.h"
 #include "fusefs/store.h"
@@ -366,6 +367,7 @@ static int take_all(struct commit *commit)
 	/* Nothing is left to write there; but it is not owed any more. */
 	if (r == 0)
 		r = commit_ordered(commit);
+	volume->syncs_of_all++;
 	int times = names == 0 ? commit_times(commit) : 0;
 	if (r == 0)
 		r = times;
@@ -499,6 +501,9 @@ int commit_sync(struct volume *volume, struct inode *inode, bool datasync,
 		return end(&commit, sync_journalled(&commit, inode));
 	if (profile_logs(volume->profile))
 		widen(&commit);
+	slimlock_write(&inode->lock);
+	release_syncs(volume, inode);
+	slimlock_unlock(&inode->lock);
 	if (commit.mode == MODE_ERROR_WRITES)
 		return end(&commit, fail_sync(&commit, inode, choice, &pages));
 	/* Really the data is written first; the order does not show, and the
@@ -537,7 +542,7 @@ static int push(struct commit *commit, struct inode *inode,
 	}
 	slimlock_write(&inode->lock);
 	bool go = !only_if_allocates ||
-		  data_allocates(volume, inode, fd, range->from, range->to);
+		  data_reserves(volume, inode, fd, range->from, range->to);
 	bool copies = profile_copies_on_write(volume->profile);
 	bool tail = go && fd >= 0 && profile_writes_tail(volume->profile) &&
 		    commit->mode == MODE_ALLOW_WRITES;
@@ -560,6 +565,16 @@ static int push(struct commit *commit, struct inode *inode,
 	return r;
 }
 
+static int push_direct(struct commit *commit, struct inode *inode,
+		       const struct commit_range *range)
+{
+	int r = push(commit, inode, range, false);
+	slimlock_write(&inode->lock);
+	release_writes(commit->volume, inode);
+	slimlock_unlock(&inode->lock);
+	return r;
+}
+
 int commit_direct(struct volume *volume, struct inode *inode,
 		  const struct commit_range *range)
 {
@@ -568,7 +583,7 @@ int commit_direct(struct volume *volume, struct inode *inode,
 	int r = abort_check(volume);
 	if (r == 0 && (profile_direct_is_durable(volume->profile) ||
 		       profile_copies_on_write(volume->profile)))
-		r = push(&commit, inode, range, false);
+		r = push_direct(&commit, inode, range);
 	return end(&commit, r);
 }
 

@@ -19,6 +19,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/profile.h"
 #include "fusefs/refuse.h"
+#include "fusefs/release.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -181,6 +182,7 @@ struct part {
 	size_t landed;
 	uint64_t source;
 	bool dropped;
+	bool direct;
 };
 
 static int write_in_place(struct volume *volume, const struct extent *extent,
@@ -403,11 +405,14 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		inode->written->journal_size_bytes = record->size_bytes;
 		append_record(volume, inode, record);
 	}
+	if (part->direct)
+		data_order_direct(volume, inode, offset, end);
 	if (end > inode->size_bytes)
 		inode->size_bytes = end;
 	if (inode->written->dirty_since_ns == 0)
 		inode->written->dirty_since_ns = inode_nanoseconds(inode_now());
 	inode_touch(volume, inode, INODE_CHANGE_WRITE);
+	release_dirties(volume, inode);
 	return 0;
 }
 
@@ -421,6 +426,7 @@ int data_write(struct volume *volume, struct inode *inode,
 		.landed = write->landed_bytes,
 		.source = write->landed_at,
 		.dropped = write->dropped,
+		.direct = write->direct,
 	};
 	int r = abort_check_pages(volume);
 	if (r == 0) {
@@ -450,34 +456,6 @@ static int hide_behind(struct volume *volume, struct inode *inode, int64_t size,
 	return extents_put(extents, size, DATA_END - size, &what);
 }
 
-void data_order_bytes(struct volume *volume, struct inode *inode, int64_t from,
-		      int64_t to)
-{
-	struct inode_written *written = inode->written;
-	bool fresh = written->ordered_to == 0;
-	if (fresh || from < written->ordered_from)
-		written->ordered_from = from;
-	if (to > written->ordered_to)
-		written->ordered_to = to;
-	pthread_mutex_lock(&volume->times_lock);
-	if (fresh)
-		list_append(&volume->ordered, &written->ordered_link);
-	pthread_mutex_unlock(&volume->times_lock);
-}
-
-void data_order(struct volume *volume, struct inode *inode, int64_t offset)
-{
-	int64_t block = profile_block_bytes(volume->profile);
-	int64_t begin = offset / block * block;
-	const struct extent *extent = extents_at(inode->extents, begin);
-	bool dirty = extent != NULL && extent->state == EXTENT_DIRTY &&
-		     extent->offset_bytes < begin + block;
-	if (offset == begin || !profile_orders_zeroed_blocks(volume->profile) ||
-	    (!dirty && !data_is_allocated(volume, inode, -1, begin)))
-		return;
-	data_order_bytes(volume, inode, begin, begin + block);
-}
-
 static int truncate_locked(struct volume *volume, struct inode *inode,
 			   int64_t size)
 {
@@ -500,16 +478,18 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 		journal_record_discard(volume, record);
 		return r;
 	}
+	/* ext4 takes one to the size that it has for no change of size. */
+	bool resized = size != inode->size_bytes ||
+		       !profile_grows_in_block(volume->profile);
+	uint64_t datasync_seq = inode->datasync_seq;
 	append_record(volume, inode, record);
+	if (!resized)
+		inode->datasync_seq = datasync_seq;
 	struct extent *hidden = extents_at(inode->extents, size);
 	if (hidden != NULL && hidden->seq == UINT64_MAX)
 		extents_mark(inode->extents, hidden, hidden->state,
 			     inode->sync_seq);
-	enum profile_close close = profile_pushes_on_close(volume->profile);
-	if ((close == PROFILE_CLOSE_AFTER_EMPTYING && size == 0) ||
-	    (close == PROFILE_CLOSE_AFTER_SHRINKING &&
-	     size <= inode->size_bytes))
-		inode->truncated = true;
+	release_truncates(volume, inode, size);
 	if (size <= inode->size_bytes) {
 		data_order(volume, inode, size);
 		int64_t block = profile_block_bytes(volume->profile);
@@ -524,7 +504,8 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	inode->size_bytes = size;
 	inode->written->journal_size_bytes = size;
 	inode_touch(volume, inode,
-		    INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC);
+		    resized ? INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC
+			    : INODE_CHANGE_CONTENT);
 	return 0;
 }
 
@@ -644,6 +625,24 @@ static int record_pieces(struct volume *volume, struct inode *inode,
 	return 0;
 }
 
+/* What is pushed of a part of a file makes it grow by whole pages: see writeback.c. */
+static int grow_by_page(struct volume *volume, struct inode *inode, int64_t to)
+{
+	int64_t size = inode->written->journal_size_bytes;
+
+	size = (size + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE;
+	if (size == inode->written->journal_size_bytes || size > to ||
+	    size > inode->size_bytes)
+		return 0;
+	struct record *record = journal_record_new(RECORD_SIZE, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->size_bytes = size;
+	append_record(volume, inode, record);
+	inode->written->journal_size_bytes = size;
+	return 0;
+}
+
 int data_push_locked(struct volume *volume, struct inode *inode, int fd,
 		     int64_t from, int64_t to)
 {
@@ -655,7 +654,11 @@ int data_push_locked(struct volume *volume, struct inode *inode, int fd,
 	struct data_blocks blocks;
 	data_blocks_init(&blocks, volume, inode, fd);
 	int r = collect_unstored(&blocks, from, to, record);
-	return record_pieces(volume, inode, record, r);
+	bool any = r == 0 && record->pieces.count > 0;
+	r = record_pieces(volume, inode, record, r);
+	if (r == 0 && any && profile_writes_tail(volume->profile))
+		r = grow_by_page(volume, inode, to);
+	return r;
 }
 
 int data_push_all_locked(struct volume *volume, struct inode *inode,

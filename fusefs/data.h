@@ -37,6 +37,7 @@ struct data_write {
 	size_t landed_bytes;
 	uint64_t landed_at;
 	bool dropped; /* shown, and never to be stored */
+	bool direct;  /* O_DIRECT: commit_direct() follows */
 };
 int data_write(struct volume *volume, struct inode *inode,
 	       const struct data_write *write);
@@ -60,6 +61,10 @@ void data_order_bytes(struct volume *volume, struct inode *inode, int64_t from,
 /* A part of the block at offset was zeroed: the block goes out with the next
  * commit of names. Lock held for writing. */
 void data_order(struct volume *volume, struct inode *inode, int64_t offset);
+/* Blocks that ext4 allocates for O_DIRECT behind the end are ordered: what is written
+ * to their pages later goes out with the next commit of names. */
+void data_order_direct(struct volume *volume, struct inode *inode, int64_t from,
+		       int64_t to);
 
 /* Whether a page is dirty because a truncation zeroed a part of it: it is not
  * any more. If error is not 0, that is what the file's descriptors are told. No
@@ -134,9 +139,18 @@ void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
 bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 		   bool by_stored, struct data_run *ret_run);
 
+struct data_range {
+	int64_t from;
+	int64_t to;
+};
+
 /* Whether any dirty data in the range lies in blocks without space. */
 bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 		    int64_t from, int64_t to);
+/* The same, where what the journal allocates ahead is space, too: for those the
+ * file system has not reserved any. */
+bool data_reserves(struct volume *volume, struct inode *inode, int fd,
+		   int64_t from, int64_t to);
 /* Learns from the store what data_is_allocated() then knows. Lock not held. 0 or
  * -ENOMEM. */
 int data_learn_blocks(struct volume *volume, struct inode *inode);

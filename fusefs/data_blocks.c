@@ -54,6 +54,38 @@ static enum answer ask_record(const struct record *record, int64_t block,
 	return UNKNOWN;
 }
 
+/* Space that was allocated ahead, to the block's edges. */
+static bool gives_space(const struct record *record, int64_t block, int64_t end)
+{
+	const struct record_space *space = &record->space;
+
+	return record->kind == RECORD_SPACE &&
+	       !(space->mode &
+		 (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+		  FALLOC_FL_INSERT_RANGE)) &&
+	       space->offset_bytes < end &&
+	       space->offset_bytes + space->length_bytes > block;
+}
+
+/* Whether the journal gives the block space, if only to be written to. */
+static enum answer ask_for_space(struct volume *volume, struct inode *inode,
+				 int64_t block)
+{
+	int64_t end = block + profile_block_bytes(volume->profile);
+	enum answer answer = UNKNOWN;
+	pthread_mutex_lock(&volume->journal.lock);
+	for (struct list *node = inode->records.prev;
+	     node != &inode->records && answer == UNKNOWN; node = node->prev) {
+		const struct record *record =
+			list_entry(node, struct record, inode_link);
+		answer = gives_space(record, block, end)
+				 ? YES
+				 : ask_record(record, block, end);
+	}
+	pthread_mutex_unlock(&volume->journal.lock);
+	return answer;
+}
+
 static enum answer ask_journal(struct volume *volume, struct inode *inode,
 			       int64_t block)
 {
@@ -191,9 +223,15 @@ bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 	return true;
 }
 
-bool data_allocates(struct volume *volume, struct inode *inode, int fd,
-		    int64_t from, int64_t to)
+typedef bool has_space_fn(struct volume *volume, struct inode *inode, int fd,
+			  int64_t block);
+
+/* Whether any dirty block of the range has no space. */
+static bool any_without(struct volume *volume, struct inode *inode, int fd,
+			const struct data_range *range, has_space_fn *has_space)
 {
+	int64_t from = range->from;
+	int64_t to = range->to;
 	int64_t size = profile_block_bytes(volume->profile);
 	extents_clamp_dirty(inode->extents, &from, &to);
 	for (struct extent *extent = extents_at(inode->extents, from);
@@ -203,10 +241,36 @@ bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 			continue;
 		int64_t block = extent->offset_bytes / size * size;
 		for (; block < extents_end(extent); block += size)
-			if (!data_is_allocated(volume, inode, fd, block))
+			if (!has_space(volume, inode, fd, block))
 				return true;
 	}
 	return false;
+}
+
+bool data_allocates(struct volume *volume, struct inode *inode, int fd,
+		    int64_t from, int64_t to)
+{
+	const struct data_range range = {from, to};
+
+	return any_without(volume, inode, fd, &range, data_is_allocated);
+}
+
+static bool has_space(struct volume *volume, struct inode *inode, int fd,
+		      int64_t block)
+{
+	enum answer answer = ask_for_space(volume, inode, block);
+
+	if (answer != UNKNOWN)
+		return answer == YES;
+	return data_store_has_block(volume, inode, fd, block) > 0;
+}
+
+bool data_reserves(struct volume *volume, struct inode *inode, int fd,
+		   int64_t from, int64_t to)
+{
+	const struct data_range range = {from, to};
+
+	return any_without(volume, inode, fd, &range, has_space);
 }
 
 /* The block that holds the last byte below `end`. What is known of another is as

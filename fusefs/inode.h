@@ -119,7 +119,9 @@ struct inode {
 		pages_stale; /* they fail to show what is stored (refuse.h) */
 	bool lingers;	     /* unlinked, and not so in the durable image */
 	bool status_owed; /* more than times changed since its last own sync */
-	bool truncated;	  /* and not closed since (profile_pushes_on_close()) */
+	bool truncated;	  /* and not closed since (release.h) */
+	uint32_t truncated_at; /* both by volume->syncs_of_all (release.h) */
+	uint32_t dirtied_at;
 	_Atomic int64_t times_since_ns; /* on volume->times since then */
 	struct list times_link;
 	struct list open_link;

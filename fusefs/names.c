@@ -584,7 +584,7 @@ static void push_moved(struct volume *volume, struct inode *moved,
 	slimlock_write(&moved->lock);
 	if (profile_copies_on_write(volume->profile)) {
 		(void)data_push_all_locked(volume, moved, 0, DATA_END);
-	} else if (data_allocates(volume, moved, fd, 0, DATA_END)) {
+	} else if (data_reserves(volume, moved, fd, 0, DATA_END)) {
 		(void)data_push_locked(volume, moved, fd, 0, DATA_END);
 		inode_pin(moved);
 		*ret_pushed = moved;

@@ -180,7 +180,11 @@ void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
 		return;
 	}
 	struct data_write write = {
-		.data = data, .size_bytes = size, .offset_bytes = offset};
+		.data = data,
+		.size_bytes = size,
+		.offset_bytes = offset,
+		.direct = fi->flags & O_DIRECT,
+	};
 	int r = -ops_check_handle(fusefs, fi);
 	if (r < 0 && fi->writepage)
 		r = 0; /* a late page of the lost past: thrown away */

@@ -15,6 +15,7 @@
 #include "fusefs/names.h"
 #include "fusefs/ops.h"
 #include "fusefs/profile.h"
+#include "fusefs/release.h"
 #include "fusefs/tail.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
@@ -244,8 +245,7 @@ void ops_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 static void close_inode(struct volume *volume, struct inode *inode)
 {
 	slimlock_write(&inode->lock);
-	bool push = inode->truncated;
-	inode->truncated = false;
+	bool push = release_pushes(volume, inode);
 	slimlock_unlock(&inode->lock);
 	if (push)
 		commit_push(volume, inode, NULL, true);

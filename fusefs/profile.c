@@ -14,6 +14,7 @@ struct profile {
 	bool grows_in_block;
 	bool direct_is_durable;
 	bool orders_zeroed_blocks;
+	bool pushes_before_punching;
 	bool pushes_before_zeroing;
 	bool is_partial;
 	bool logs;
@@ -140,7 +141,7 @@ static const struct profile profiles[] = {
 		.grows_in_block = true,
 		.direct_is_durable = true,
 		.orders_zeroed_blocks = true,
-		.pushes_before_zeroing = true,
+		.pushes_before_punching = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 1024,
 		.survival = {.ordered = true,
@@ -159,7 +160,7 @@ static const struct profile profiles[] = {
 		.grows_in_block = true,
 		.direct_is_durable = true,
 		.orders_zeroed_blocks = true,
-		.pushes_before_zeroing = true,
+		.pushes_before_punching = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 4096,
 		.survival = {.ordered = true,
@@ -191,6 +192,7 @@ static const struct profile profiles[] = {
 		.choose = choose_xfs,
 		.pushes_on_close = PROFILE_CLOSE_AFTER_SHRINKING,
 		.direct_is_durable = true,
+		.pushes_before_punching = true,
 		.pushes_before_zeroing = true,
 		.writes_tail = true,
 		.exchange_keeps_files = true,
@@ -222,6 +224,7 @@ static const struct profile profiles[] = {
 		.copies_on_write = true,
 		.pushes_on_replace = true,
 		.pushes_on_close = PROFILE_CLOSE_AFTER_EMPTYING,
+		.pushes_before_punching = true,
 		.pushes_before_zeroing = true,
 		.not_empty_error = -ENOTEMPTY,
 		.block_bytes = 4096,
@@ -283,6 +286,11 @@ bool profile_logs(const struct profile *profile)
 bool profile_copies_on_write(const struct profile *profile)
 {
 	return profile->copies_on_write;
+}
+
+bool profile_pushes_before_punching(const struct profile *profile)
+{
+	return profile->pushes_before_punching;
 }
 
 bool profile_pushes_before_zeroing(const struct profile *profile)

@@ -135,7 +135,8 @@ bool profile_direct_is_durable(const struct profile *profile);
 /* A block of which a truncation or a hole zeroed a part goes out with the names.
  */
 bool profile_orders_zeroed_blocks(const struct profile *profile);
-/* Punching and zeroing write the dirty pages first that they touch. */
+/* Punching, and zeroing, write the dirty pages first that they touch. */
+bool profile_pushes_before_punching(const struct profile *profile);
 bool profile_pushes_before_zeroing(const struct profile *profile);
 /* Allocation unit, bytes. */
 int profile_block_bytes(const struct profile *profile);

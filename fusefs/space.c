@@ -78,6 +78,16 @@ static struct commit_range pages_of(const struct request *request)
 	};
 }
 
+static bool pushes_before(const struct request *request)
+{
+	const struct profile *profile = request->volume->profile;
+
+	if (request->mode & FALLOC_FL_PUNCH_HOLE)
+		return profile_pushes_before_punching(profile);
+	return request->mode & FALLOC_FL_ZERO_RANGE &&
+	       profile_pushes_before_zeroing(profile);
+}
+
 /* They go out with the journal where the store has no place for them; all of
  * them where that would move with the blocks. */
 static int push_range(const struct request *request)
@@ -86,8 +96,7 @@ static int push_range(const struct request *request)
 	if (request->mode & MODE_MOVES)
 		return data_push_all_locked(request->volume, request->inode,
 					    pages.from, DATA_END);
-	if (!(request->mode & MODE_ZEROES) ||
-	    !profile_pushes_before_zeroing(request->volume->profile))
+	if (!pushes_before(request))
 		return 0;
 	if (profile_copies_on_write(request->volume->profile))
 		return data_push_all_locked(request->volume, request->inode,
@@ -210,26 +219,55 @@ static bool clip_hole(struct request *request)
 	return request->offset < size;
 }
 
+/* ext4_update_disksize_before_punch(): where whole blocks are zeroed, up to there. */
+static bool reaches_size(const struct request *request, int64_t *size)
+{
+	int64_t block = profile_block_bytes(request->volume->profile);
+	int64_t first = (request->offset + block - 1) / block * block;
+
+	if (*size > request->end)
+		*size = request->end;
+	return request->offset <= request->inode->size_bytes &&
+	       first<request->end / block * block && * size> request->inode
+		       ->written->journal_size_bytes;
+}
+
 /* Zeroing the end takes away the unsynced data that would have told the store of
  * the size, unless that went out first. */
 static int record_size(const struct request *request)
 {
 	struct inode *inode = request->inode;
-	if (!(request->mode & MODE_ZEROES) || request->end < inode->size_bytes)
+	int64_t size = inode->size_bytes;
+	if (!(request->mode & MODE_ZEROES))
+		return 0;
+	if (profile_grows_in_block(request->volume->profile) &&
+	    !reaches_size(request, &size))
+		return 0;
+	if (request->end < size)
 		return 0;
 	/* Without a name there are no records yet, nor has anything gone out. */
 	if (!inode_is_recorded(inode)) {
 		inode->written->journal_size_bytes = inode->size_bytes;
 		return 0;
 	}
-	if (profile_pushes_before_zeroing(request->volume->profile))
+	if (pushes_before(request) &&
+	    !profile_grows_in_block(request->volume->profile))
 		return 0;
 	struct record *record = journal_record_new(RECORD_SIZE, inode);
 	if (record == NULL)
 		return -ENOMEM;
-	record->size_bytes = inode->size_bytes;
+	record->size_bytes = size;
 	journal_append(&request->volume->journal, record);
+	inode->written->journal_size_bytes = size;
 	return 0;
+}
+
+static bool has_block(const struct request *request, int64_t offset)
+{
+	int64_t block = profile_block_bytes(request->volume->profile);
+
+	return data_is_allocated(request->volume, request->inode, request->fd,
+				 offset / block * block);
 }
 
 static int allocate_locked(struct request *request)
@@ -253,6 +291,9 @@ static int allocate_locked(struct request *request)
 	};
 	int64_t size = inode->size_bytes;
 	r = push_range(request);
+	/* What has no space yet gets some that waits to be written. */
+	bool first = has_block(request, request->offset);
+	bool last = has_block(request, request->end);
 	if (r == 0)
 		r = record_size(request);
 	if (r == 0)
@@ -268,10 +309,10 @@ static int allocate_locked(struct request *request)
 	else
 		journal_record_discard(volume, record);
 	stamp_view(request, seq);
-	if (request->mode & MODE_ZEROES) {
+	if (request->mode & MODE_ZEROES && first)
 		data_order(volume, inode, request->offset);
+	if (request->mode & MODE_ZEROES && last)
 		data_order(volume, inode, request->end);
-	}
 	if (size != inode->size_bytes)
 		inode->written->journal_size_bytes = size;
 	inode->size_bytes = size;
@@ -305,8 +346,7 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 	if (r < 0 && inode->in_store)
 		return r;
 	struct commit_range pages = pages_of(&request);
-	if (mode & MODE_ZEROES &&
-	    profile_pushes_before_zeroing(volume->profile))
+	if (pushes_before(&request))
 		commit_push(volume, inode, &pages, false);
 	slimlock_write(&inode->lock);
 	r = allocate_locked(&request);

@@ -12,6 +12,7 @@
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/profile.h"
+#include "fusefs/release.h"
 #include "fusefs/space.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
@@ -190,8 +191,11 @@ int tail_truncate(struct volume *volume, struct inode *inode, int64_t size)
 	if (!profile_writes_tail(volume->profile) || volume->read_only ||
 	    size < 0)
 		return data_truncate(volume, inode, size);
-	if (size <= ends.live)
+	if (size <= ends.live) {
 		write_pages(volume, inode, size, size + 1);
+		/* The file may have grown by that. */
+		ends = ends_of(inode);
+	}
 	bool zeroes =
 		cuts_block(volume, inode, size < ends.live ? size : ends.live);
 	int r = data_truncate(volume, inode, size);
@@ -228,9 +232,9 @@ static int zero_range(struct volume *volume, struct inode *inode, int mode,
 	int64_t size = profile_block_bytes(volume->profile);
 	int64_t first = (range->from + size - 1) / size * size;
 	int64_t last = range->to / size * size;
+	int64_t live = ends_of(inode).live;
 	int r = 0;
 
-	write_pages(volume, inode, range->from, range->to);
 	/* file_modified(): whatever is there to zero. */
 	slimlock_write(&inode->lock);
 	inode_touch(volume, inode, INODE_CHANGE_WRITE);
@@ -247,8 +251,8 @@ static int zero_range(struct volume *volume, struct inode *inode, int mode,
 	if (r == 0 && last >= first)
 		r = zero_part(volume, inode, last, range->to);
 	if (r == 0 && profile_writes_tail(volume->profile) &&
-	    range->to % DATA_PAGE != 0 && range->to >= ends_of(inode).live)
-		write_pages(volume, inode, range->to, range->to + 1);
+	    range->from < live && range->to >= live && live % DATA_PAGE != 0)
+		write_pages(volume, inode, live, live + 1);
 	return r;
 }
 
@@ -263,7 +267,17 @@ int tail_allocate(struct volume *volume, struct inode *inode, int mode,
 	    length <= 0 || offset > DATA_SIZE_MAX - length)
 		return space_allocate(volume, inode, mode, offset, length);
 	const struct commit_range range = {offset, offset + length};
+	if (zeroes) {
+		slimlock_write(&inode->lock);
+		release_writes(volume, inode);
+		slimlock_unlock(&inode->lock);
+		write_pages(volume, inode, range.from, range.to);
+	}
+	/* The file may have grown by that. */
 	struct ends ends = ends_of(inode);
+	if (tail && (mode & ~FALLOC_FL_ZERO_RANGE) == 0 &&
+	    range.to <= ends.live)
+		mode |= FALLOC_FL_KEEP_SIZE;
 	bool cuts = cuts_block(volume, inode, ends.live);
 	int r = zeroes ? zero_range(volume, inode, mode, &range)
 		       : space_allocate(volume, inode, mode, offset, length);

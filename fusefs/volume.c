@@ -113,6 +113,7 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	list_init(&volume->limbo);
 	volume->events = events;
 	volume->incarnation = 1;
+	volume->syncs_of_all = 1;
 	volume->disk.epoch = 1;
 	volume->next_number = INODE_NUMBER_BASE;
 	volume->mode_since_ms = monotonic_ms();

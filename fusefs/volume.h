@@ -119,6 +119,7 @@ struct volume {
 	/* While a snapshot reads the scratch file: nothing is overwritten there;
 	 * changes only with the gate closed. */
 	_Atomic bool copying;
+	_Atomic uint32_t syncs_of_all; /* and one, so that 0 is before all */
 	_Atomic uint64_t commits;
 	_Atomic uint64_t lost_commits;
 	_Atomic uint64_t requests;

@@ -178,6 +178,29 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 	return error;
 }
 
+/* Where data is written to new blocks, a file grows by whole pages, as far as it goes
+ * in memory: ext4's mpage_map_and_submit_extent(), xfs_setfilesize(). */
+static int grow_by_pages(struct volume *volume, struct inode *inode, int fd,
+			 const struct record_pieces *pieces,
+			 const struct stat *before)
+{
+	const struct record_piece *last = &pieces->list[pieces->count - 1];
+	int64_t end = last->offset_bytes + last->length_bytes;
+	int64_t to = (end + DATA_PAGE - 1) / DATA_PAGE * DATA_PAGE;
+
+	slimlock_write(&inode->lock);
+	if (profile_is_partial(volume->profile))
+		to = end;
+	if (to > inode->size_bytes)
+		to = inode->size_bytes;
+	if (end > before->st_size && to > inode->written->journal_size_bytes)
+		inode->written->journal_size_bytes = to;
+	slimlock_unlock(&inode->lock);
+	if (end <= before->st_size || to <= end)
+		return 0;
+	return store_truncate(fd, to);
+}
+
 /* Writing changes the store's mtime; what a commit without names must not. */
 static int copy_pieces(const struct writeback *writeback, struct inode *inode,
 		       int fd, struct record_pieces *pieces,
@@ -186,6 +209,8 @@ static int copy_pieces(const struct writeback *writeback, struct inode *inode,
 	struct store_privileges privileges;
 	store_save_privileges(inode, fd, before->st_mode, &privileges);
 	int r = apply_pieces(writeback->volume, inode, fd, pieces, ret_lost);
+	if (r == 0)
+		r = grow_by_pages(writeback->volume, inode, fd, pieces, before);
 	if (r == 0)
 		r = store_restore_privileges(fd, &privileges);
 	slimlock_read(&inode->lock);

@@ -236,8 +236,9 @@ static bool prepare(struct judge *judge, const struct table_row *row,
 	empty(judge->mount_path);
 	must("sync", controlfile_verb(judge->mount, "sync"));
 	oplang_init(lang, judge->mount, OPLANG_SYNC_CONTROL);
-	live = play(lang, row->setup);
-	ok = failures_length(live) == 0;
+	/* Looking would open and close files, as below. */
+	live = act(lang, row->setup);
+	ok = *live == '\0';
 	if (!ok)
 		explain(row, "the setup", "no failing op", live);
 	free(live);

@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Random crash cases in the language of tests/litmus/oplang.h.
 
-    generate.py SEED COUNT [FIRST]    prints cases FIRST, FIRST + 1, ... of a seed
+    generate.py SEED COUNT [FIRST [wild]]    prints cases FIRST, FIRST + 1, ...
 
 The ops of a case are chosen with an eye on what exists by then, so that most of them
 do something, and mostly to the same few files, since what one op does to the next is
 what there is to find out. Case N of a seed is the same whatever else is printed.
 
 Left out is what a FUSE mount cannot see or refuses: sync_file_range(2), collapsing
-and inserting ranges, msync(2) of a part of a file."""
+and inserting ranges, msync(2) of a part of a file. Cases that are not wild also
+leave alone where docs/persistence.md names rare differences, so that they should
+have none at all: a truncation or fallocate(2) within a page or before the first sync,
+an O_DIRECT write elsewhere than in a file of whole pages, an O_SYNC or O_DSYNC write
+behind the end or through a descriptor that stays open, an fdatasync(2) of what was truncated."""
 
 import random
 import sys
@@ -31,12 +35,16 @@ class Inode:
 
     def __init__(self, size=0):
         self.size = size
+        # Of whole pages, all of which have blocks.
+        self.whole = size > 0 and size % 4096 == 0
+        self.cut = False
 
 
 class Case:
-    def __init__(self, seed, number):
-        self.name = f"s{seed}-{number}"
+    def __init__(self, seed, number, wild):
+        self.name = f"{'w' if wild else 's'}{seed}-{number}"
         self.chance = random.Random(f"{seed}/{number}")
+        self.wild = wild
         self.round = self.chance.random() < 0.6
         self.directories = []
         self.files = {}     # path: Inode
@@ -97,10 +105,17 @@ class Case:
 
     # Ops on data.
 
+    def pages(self, least=0):
+        return self.chance.choice([n for n in (0, 4096, 8192, 12288)
+                                   if n >= least])
+
     def write(self, word="w"):
         path = self.file_or_new()
         inode = self.inode(path)
         offset, length = self.offset(), max(1, self.size())
+        if word != "w" and not self.wild:
+            offset = min(offset, inode.size)
+            word = "sw" if inode.cut else word
         self.add(word, path, offset, length, self.letter())
         inode.size = max(inode.size, offset + length)
 
@@ -112,6 +127,9 @@ class Case:
         inode = self.inode(path)
         offset = self.chance.choice((0, 4096, 8192))
         length = self.chance.choice((4096, 4096, 8192))
+        if not self.wild and (offset + length > inode.size
+                              or not inode.whole):
+            return
         self.add("dw", path, offset, length, self.letter())
         inode.size = max(inode.size, offset + length)
 
@@ -147,7 +165,9 @@ class Case:
         if path is None:
             return
         inode = self.files[path]
-        inode.size = self.chance.choice((0, self.size(), inode.size))
+        size = self.size() if self.wild else self.pages()
+        inode.size = self.chance.choice((0, size, inode.size))
+        inode.whole, inode.cut = False, True
         self.add("t", path, inode.size)
 
     def allocate(self):
@@ -156,7 +176,12 @@ class Case:
             return
         inode = self.files[path]
         offset, length = self.offset(), max(1, self.size())
+        if not self.wild:
+            offset, length = self.pages(), self.pages(1)
         mode = self.chance.choice(FALLOCATE)
+        if inode.size == 0 and not self.wild:
+            mode = 0
+        inode.whole = False
         self.add("fa", path, offset, length, mode)
         if mode in (0, 16):
             inode.size = max(inode.size, offset + length)
@@ -277,7 +302,11 @@ class Case:
         path = self.file()
         if path is None or self.chance.random() < 0.25:
             path = self.any_directory()
-        self.add(self.chance.choice(("f", "f", "fd")), path)
+        inode = self.files.get(path)
+        word = self.chance.choice(("f", "f", "fd"))
+        if inode and inode.cut and not self.wild:
+            word = "f"
+        self.add(word, path)
 
     def sync_all(self):
         self.add("y", ".")
@@ -287,7 +316,7 @@ class Case:
     def open(self):
         if len(self.kept) > 5:
             return
-        word = self.chance.choice(("o", "o", "od", "ot"))
+        word = self.chance.choice(("o", "o", "od" if self.wild else "o", "ot"))
         path = self.file_or_new() if word == "ot" else self.file()
         if path is None:
             return
@@ -309,10 +338,14 @@ class Case:
             self.add("wo", number, offset, length, self.letter())
             inode.size = max(inode.size, offset + length)
         elif what < 0.62:
-            inode.size = self.size()
+            inode.size = self.size() if self.wild else self.pages()
+            inode.whole, inode.cut = False, True
             self.add("to", number, inode.size)
         elif what < 0.85:
-            self.add(self.chance.choice(("fo", "fo", "fdo")), number)
+            word = self.chance.choice(("fo", "fo", "fdo"))
+            if inode.cut and not self.wild:
+                word = "fo"
+            self.add(word, number)
         elif what < 0.9:
             self.add("du", number)
             self.kept.append(inode)
@@ -339,7 +372,8 @@ class Case:
         for act, share in ((self.link, 0.25), (self.attribute, 0.2),
                            (self.symlink, 0.1), (self.make_directory, 0.2),
                            (self.truncate, 0.15), (self.allocate, 0.15)):
-            if self.chance.random() < share:
+            if self.chance.random() < share and (self.wild
+                                                 or act != self.allocate):
                 act()
         self.add("y", ".")
 
@@ -366,14 +400,16 @@ class Case:
         return f"{self.name}\t{';'.join(setup)}\t{';'.join(self.ops)}"
 
 
-def cases(seed, count, first=0):
-    return [Case(seed, number).line() for number in range(first, first + count)]
+def cases(seed, count, first=0, wild=False):
+    return [Case(seed, number, wild).line()
+            for number in range(first, first + count)]
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) not in (3, 4, 5):
         sys.exit(__doc__)
-    for line in cases(*(int(word) for word in sys.argv[1:])):
+    wild = sys.argv[4:] == ["wild"]
+    for line in cases(*(int(word) for word in sys.argv[1:4]), wild=wild):
         print(line)
 
 

@@ -91,6 +91,15 @@ static bool record_tells(const struct model_record *record, int64_t block,
 	}
 }
 
+/* Space that is allocated ahead. */
+static bool gives_space(const struct model_record *record, int64_t block,
+			int64_t end)
+{
+	return record->kind == MODEL_SPACE &&
+	       !(record->mode & (FALLOC_FL_PUNCH_HOLE | MODE_MOVES)) &&
+	       record->offset < end && record->offset + record->length > block;
+}
+
 static bool journal_tells(const struct model *model,
 			  const struct model_file *file, int64_t block,
 			  enum model_sure *ret_has)
@@ -103,6 +112,29 @@ static bool journal_tells(const struct model *model,
 			return true;
 	return false;
 }
+
+/* What is allocated ahead is space, too. */
+static enum model_sure has_space(const struct model *model,
+				 const struct model_file *file, int64_t block)
+{
+	int64_t end = block + model->rule->block_bytes;
+	enum model_sure has;
+
+	for (size_t i = model->count; i > 0; i--) {
+		const struct model_record *record = &model->journal[i - 1];
+
+		if (record->file != file)
+			continue;
+		if (gives_space(record, block, end))
+			return MODEL_YES;
+		if (record_tells(record, block, end, &has))
+			return has;
+	}
+	return store_has(model, file, block);
+}
+
+typedef enum model_sure has_fn(const struct model *model,
+			       const struct model_file *file, int64_t block);
 
 static enum model_sure is_allocated(const struct model *model,
 				    const struct model_file *file,
@@ -131,9 +163,9 @@ static enum model_sure is_known(const struct model *model,
 }
 
 /* Whether any dirty byte of the range needs a block. */
-static enum model_sure allocates(const struct model *model,
-				 const struct model_file *file, int64_t from,
-				 int64_t to)
+static enum model_sure any_without(const struct model *model,
+				   const struct model_file *file, int64_t from,
+				   int64_t to, has_fn *has_block)
 {
 	int64_t size = model->rule->block_bytes;
 	enum model_sure result = MODEL_NO;
@@ -142,7 +174,7 @@ static enum model_sure allocates(const struct model *model,
 	for (int64_t at = 0; model_dirty_run(file, &at, END, &end); at = end) {
 		for (int64_t block = survive_block(model->rule, at);
 		     block < end; block += size) {
-			enum model_sure has = is_allocated(model, file, block);
+			enum model_sure has = has_block(model, file, block);
 			/* What begins in the range counts as a whole, and where
 			 * it begins depends on how it was written. */
 			bool inside = block + size > from && block < to;
@@ -153,6 +185,13 @@ static enum model_sure allocates(const struct model *model,
 		}
 	}
 	return result;
+}
+
+static enum model_sure allocates(const struct model *model,
+				 const struct model_file *file, int64_t from,
+				 int64_t to)
+{
+	return any_without(model, file, from, to, is_allocated);
 }
 
 static bool changes_bytes(const struct model_record *record, int64_t from,
@@ -281,11 +320,19 @@ static void push_if_it_allocates(struct model *model, struct model_file *file)
 {
 	if (file->name < 0)
 		return;
-	enum model_sure go = allocates(model, file, 0, END);
+	enum model_sure go = any_without(model, file, 0, END, has_space);
 	if (go == MODEL_MAYBE)
 		file->doubt = true;
 	if (go == MODEL_YES)
 		push(model, file, 0, END);
+}
+
+static void order_bytes(struct model_file *file, int64_t from, int64_t to)
+{
+	if (file->ordered_to == 0 || from < file->ordered_from)
+		file->ordered_from = from;
+	if (to > file->ordered_to)
+		file->ordered_to = to;
 }
 
 /* A part of the block was zeroed. */
@@ -306,10 +353,29 @@ static void order(struct model *model, struct model_file *file, int64_t offset)
 		file->doubt = true;
 	if (has != MODEL_YES)
 		return;
-	if (file->ordered_to == 0 || block < file->ordered_from)
-		file->ordered_from = block;
-	if (to > file->ordered_to)
-		file->ordered_to = to;
+	order_bytes(file, block, to);
+}
+
+/* What it allocates behind the end is ordered, whatever is written there later. */
+void survive_direct_begins(struct model *model, struct model_file *file,
+			   int64_t offset, int64_t length)
+{
+	int64_t edge = survive_block(model->rule,
+				     file->size + model->rule->block_bytes - 1);
+	int64_t from = offset > edge ? offset : edge;
+
+	if (from < offset + length && model->rule->orders_zeroed_blocks)
+		order_bytes(file, from, offset + length);
+}
+
+static void order_if(struct model *model, struct model_file *file,
+		     int64_t offset, enum model_sure had_space)
+{
+	if (had_space == MODEL_YES)
+		order(model, file, offset);
+	else if (had_space == MODEL_MAYBE &&
+		 offset != survive_block(model->rule, offset))
+		file->doubt = true;
 }
 
 /* Events */
@@ -409,12 +475,13 @@ void survive_truncate(struct model *model, struct model_file *file,
 	if (is_recorded(model, file))
 		model_append(model, MODEL_SIZE, file)->length = size;
 	bool orders = size <= file->size;
+	bool resized = size != file->size || !model->rule->grows_in_block;
 	if (size == 0)
 		file->truncated = true;
 	model_resize(file, size);
 	if (orders)
 		order(model, file, size);
-	touch(file, true);
+	touch(file, resized);
 }
 
 void survive_space(struct model *model, struct model_file *file, int mode,
@@ -422,7 +489,10 @@ void survive_space(struct model *model, struct model_file *file, int mode,
 {
 	int64_t end = offset + length;
 
-	if (mode & MODE_ZEROES && model->rule->pushes_before_zeroing)
+	bool pushes = mode & FALLOC_FL_PUNCH_HOLE &&
+		      model->rule->pushes_before_punching;
+
+	if (pushes)
 		push(model, file, page_of(offset), page_behind(end));
 	/* Behind the end there is nothing to punch but the rest of its page. */
 	if (mode & FALLOC_FL_PUNCH_HOLE && offset >= file->size)
@@ -433,9 +503,15 @@ void survive_space(struct model *model, struct model_file *file, int mode,
 	}
 	if (mode & MODE_MOVES && is_recorded(model, file))
 		record_unstored(model, file, page_of(offset), END, true);
+	/* What has no space yet gets some that waits to be written. */
+	enum model_sure first =
+		is_allocated(model, file, survive_block(model->rule, offset));
+	enum model_sure last =
+		is_allocated(model, file, survive_block(model->rule, end));
 	/* No unsynced data tells of the size any more. */
-	if (mode & MODE_ZEROES && end >= file->size &&
-	    !model->rule->pushes_before_zeroing)
+	if (mode & MODE_ZEROES && model->rule->pushes_before_punching)
+		file->doubt = true; /* which of its sizes is stored */
+	else if (mode & MODE_ZEROES && end >= file->size && !pushes)
 		model_append(model, MODEL_SIZE, file)->length = file->size;
 	if (is_recorded(model, file)) {
 		struct model_record *record =
@@ -451,8 +527,8 @@ void survive_space(struct model *model, struct model_file *file, int mode,
 	else if (!(mode & FALLOC_FL_KEEP_SIZE) && end > file->size)
 		file->size = end;
 	if (mode & MODE_ZEROES) {
-		order(model, file, offset);
-		order(model, file, end);
+		order_if(model, file, offset, first);
+		order_if(model, file, end, last);
 	}
 	touch(file, true);
 }
@@ -467,6 +543,8 @@ void survive_close(struct model *model, struct model_file *file)
 static void store_range(struct model *model, struct model_file *file,
 			int64_t from, int64_t to)
 {
+	int64_t before = file->stored_size;
+	int64_t last = 0;
 	int64_t end;
 
 	if (!is_recorded(model, file))
@@ -474,7 +552,14 @@ static void store_range(struct model *model, struct model_file *file,
 	for (; model_dirty_run(file, &from, to, &end); from = end) {
 		model_store(model, file, from, end);
 		model_clean(file, from, end);
+		last = end;
 	}
+	/* It grows by pages, as far as it goes in memory. */
+	if (last <= before || model->rule->by_parts)
+		return;
+	last = page_behind(last) < file->size ? page_behind(last) : file->size;
+	if (last > file->stored_size)
+		file->stored_size = last;
 }
 
 /* The running transaction, whole, with the blocks that it has to wait for. */
@@ -559,7 +644,7 @@ void survive_sync_all(struct model *model)
 #define RULE_EXT4                                                              \
 	.sync = sync_ext4, .grows_in_block = true, .pushes_on_replace = true,  \
 	.pushes_on_close = true, .direct_is_durable = true,                    \
-	.orders_zeroed_blocks = true, .pushes_before_zeroing = true
+	.orders_zeroed_blocks = true, .pushes_before_punching = true
 
 static const struct survive_rule rules[] = {
 	{.name = "ext4", .block_bytes = 1024, RULE_EXT4},

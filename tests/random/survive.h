@@ -33,7 +33,7 @@ struct survive_rule {
 	bool pushes_on_close;
 	bool direct_is_durable;
 	bool orders_zeroed_blocks;
-	bool pushes_before_zeroing;
+	bool pushes_before_punching;
 	/* A sync takes what its file or directory owns: nothing depends on
 	 * which blocks the store has, nor on when the kernel sends a page. */
 	bool by_parts;
@@ -52,6 +52,9 @@ void survive_unlink(struct model *model, int name);
 void survive_rename(struct model *model, int from, int to);
 void survive_write(struct model *model, struct model_file *file, int64_t offset,
 		   const uint8_t *bytes, int64_t length);
+/* Before and after it is written. */
+void survive_direct_begins(struct model *model, struct model_file *file,
+			   int64_t offset, int64_t length);
 void survive_direct(struct model *model, struct model_file *file,
 		    int64_t offset, int64_t length);
 void survive_truncate(struct model *model, struct model_file *file,

@@ -158,7 +158,11 @@ static int write_file(struct target *target, int file, enum act_kind how,
 	struct volume_target *self = self_of(target);
 	struct inode *inode = self->inodes[file];
 	struct data_write write = {
-		.data = data, .size_bytes = size, .offset_bytes = offset};
+		.data = data,
+		.size_bytes = size,
+		.offset_bytes = offset,
+		.direct = how == ACT_DIRECT,
+	};
 	const struct commit_range range = {offset, offset + (int64_t)size};
 
 	land(self->volume->scratch, &write);

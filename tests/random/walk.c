@@ -205,6 +205,8 @@ static void write_model(struct walk *walk, const struct act *act,
 	struct model_file *file = file_of(walk, act->file);
 	int64_t end = act->offset + length;
 
+	if (act->kind == ACT_DIRECT)
+		survive_direct_begins(&walk->model, file, act->offset, length);
 	if (!walk->target->by_pages || act->kind == ACT_DIRECT) {
 		survive_write(&walk->model, file, act->offset, data, length);
 		return;

@@ -251,6 +251,7 @@ static void posix_takes_nothing_but_what_is_asked_for(void **state)
 	assert_false(profile_is_partial(profile_find("ext4")));
 	assert_false(profile_pushes_on_replace(posix));
 	assert_false(profile_pushes_on_close(posix));
+	assert_false(profile_pushes_before_punching(posix));
 	assert_false(profile_pushes_before_zeroing(posix));
 	assert_false(profile_grows_in_block(posix));
 	assert_false(profile_direct_is_durable(posix));
