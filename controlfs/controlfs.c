@@ -42,6 +42,7 @@ struct controlfs {
 	struct list waits; /* jobs with a thread of their own */
 	size_t wait_count;
 	pthread_cond_t waited; /* there are fewer of them */
+	pid_t writer; /* only the thread of the lines uses it */
 };
 
 struct controlfs *controlfs_new(const struct controlfs_config *config)
@@ -327,6 +328,11 @@ void controlfs_readdir(fuse_req_t req, size_t size_bytes, off_t offset)
 	free(buffer);
 }
 
+pid_t controlfs_writer(const struct controlfs *controlfs)
+{
+	return controlfs->writer;
+}
+
 static struct job *next_job(struct controlfs *controlfs)
 {
 	struct job *job = NULL;
@@ -348,6 +354,7 @@ static void *run(void *user)
 	struct job *job;
 
 	while ((job = next_job(controlfs))) {
+		controlfs->writer = job->work ? 0 : fuse_req_ctx(job->req)->pid;
 		if (job->work)
 			job->work(job->user);
 		else

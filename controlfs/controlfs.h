@@ -60,6 +60,9 @@ void controlfs_fill(const struct controlfs *controlfs, fuse_ino_t nodeid,
 int controlfs_do(struct controlfs *controlfs, void (*work)(void *user),
 		 void *user);
 
+/* The thread whose line is being done, for that verb only; or 0. */
+pid_t controlfs_writer(const struct controlfs *controlfs);
+
 /* Each answers the request. */
 void controlfs_open(struct controlfs *controlfs, fuse_req_t req,
 		    fuse_ino_t nodeid, struct fuse_file_info *fi);

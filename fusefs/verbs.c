@@ -16,6 +16,8 @@
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/plan.h"
+#include "common/text.h"
+#include "controlfs/controlfs.h"
 #include "fusefs/commit.h"
 #include "fusefs/crash.h"
 #include "fusefs/data.h"
@@ -23,6 +25,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/fault.h"
 #include "fusefs/fault_commit.h"
+#include "fusefs/holders.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/loop.h"
@@ -36,6 +39,9 @@
 #include "fusefs/snapshot.h"
 #include "fusefs/verbs_fault.h"
 #include "fusefs/volume.h"
+
+/* More than there are control files. */
+#define CONTROL_NUMBERS 1024
 
 static struct fusefs *fusefs_of(struct backend *backend)
 {
@@ -149,6 +155,35 @@ static struct plan seeded(const struct plan *plan)
 	return with;
 }
 
+/* Whoever has the mount open, but not who asks for it. */
+static int kill_holders(const struct fusefs *fusefs,
+			struct backend_report *report,
+			struct errmsg *reterr_why)
+{
+	const struct holders holders = {
+		.mountpoint = fusefs->config.mountpoint,
+		/* Numbers of control files count down from the top. */
+		.control_ino = UINT64_MAX - CONTROL_NUMBERS,
+		.spared = controlfs_writer(fusefs->controlfs),
+	};
+	struct text list;
+	text_init(&list);
+	int64_t killed = holders_kill(&holders, &list);
+	if (killed < 0) {
+		errmsg_set(reterr_why,
+			   "cannot find who has the mount open: %s; nothing"
+			   " has happened",
+			   strerror((int)-killed));
+		text_done(&list);
+		return (int)killed;
+	}
+	report->killed = (uint64_t)killed;
+	report->killed_list = text_result(&list) == 0 ? list.data : NULL;
+	if (report->killed_list == NULL)
+		text_done(&list);
+	return 0;
+}
+
 static int crash(struct backend *backend, const struct plan *unseeded,
 		 struct backend_report *ret_report, struct errmsg *reterr_why)
 {
@@ -157,6 +192,11 @@ static int crash(struct backend *backend, const struct plan *unseeded,
 	const struct plan seed = seeded(unseeded);
 	const struct plan *plan = &seed;
 	uint64_t begin = now_us();
+	int killed = crash_check(fusefs->volume, plan, reterr_why);
+	if (killed == 0 && plan->kill)
+		killed = kill_holders(fusefs, ret_report, reterr_why);
+	if (killed < 0)
+		return killed;
 	fault_hold(fusefs->faults, FAULT_SLEEPERS_ALL);
 	if (plan->keep != PLAN_KEEP_NONE)
 		fetch_written(fusefs);
