@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/nearest.h"
-#include "common/text.h"
 #include "failpoints/errnos.h"
 
 #define BIT(action) (UINT32_C(1) << (action))
@@ -199,19 +198,6 @@ void rule_points_offer(struct nearest *nearest)
 		nearest_offer(nearest, points[i].name);
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		nearest_offer(nearest, classes[i].name);
-}
-
-void rule_points_help(struct text *text)
-{
-	for (size_t i = 0; i < RULE_POINT_COUNT; i++)
-		text_printf(text, "%s\n", points[i].name);
-	for (size_t i = 0; i < CLASS_COUNT; i++) {
-		text_printf(text, "%s:", classes[i].name);
-		for (size_t p = 0; p < RULE_POINT_COUNT; p++)
-			if (classes[i].points >> p & 1)
-				text_printf(text, " %s", points[p].name);
-		text_append(text, "\n", 1);
-	}
 }
 
 bool rule_points_know(enum rule_point point, unsigned int knows)

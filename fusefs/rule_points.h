@@ -13,7 +13,6 @@
 #include "fusefs/rule.h"
 
 struct nearest;
-struct text;
 
 /* What a point knows of its operation, for selectors. As bits. */
 enum rule_points_knows {
@@ -22,7 +21,7 @@ enum rule_points_knows {
 	RULE_KNOWS_FLAGS = 1 << 2, /* flags= */
 };
 
-/* "fs/write". The names of points without rules lead to one, too. */
+/* "fs/write" */
 const char *rule_points_name(enum rule_point point);
 
 /* The points of a name, of one or a class, as bits; 0: there is none. */
@@ -30,9 +29,6 @@ uint64_t rule_points_find(const char *name, size_t length_bytes);
 
 /* Offers all names, of classes too. */
 void rule_points_offer(struct nearest *nearest);
-
-/* One line for each class and point, as docs/fault-rules.md has them. */
-void rule_points_help(struct text *text);
 
 /* Whether the point knows all of these. */
 bool rule_points_know(enum rule_point point, unsigned int knows);
