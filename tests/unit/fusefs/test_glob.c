@@ -238,8 +238,8 @@ static void random_patterns_match_as_the_twin_does(void **state)
 	(void)state;
 	seed_start(&seed);
 	for (unsigned long i = 0; i < seed_steps(PATTERNS); i++) {
-		char pattern[16];
-		char path[256];
+		char pattern[16] = "";
+		char path[256] = "";
 		struct glob *glob = NULL;
 		struct errmsg why;
 		size_t offset = 999;
