@@ -301,7 +301,9 @@ int adopt_orphan_locked(struct volume *volume, struct dentry *dentry)
 	if (inode->dead || has_other(dentry, true) || inode_is_directory(inode))
 		return 0;
 	bool comes_back = profile_is_partial(volume->profile) &&
-			  (inode->nlink > 0 || has_other(dentry, false));
+			  (inode->nlink > 0 || has_other(dentry, false) ||
+			   (volume->salvaging &&
+			    journal_awaits_name(&volume->journal, inode)));
 	if (inode->nlookup == 0 && inode->open_count == 0 &&
 	    inode->nlink == 0 && !comes_back)
 		return 0;

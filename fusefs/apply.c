@@ -50,24 +50,26 @@ static bool is_limbo(const struct dentry *dentry)
 }
 
 /* Neither live nor durable. */
-static bool is_gone(const struct inode *inode)
+static bool is_gone(struct volume *volume, const struct inode *inode)
 {
 	return inode->nlink == 0 && !inode->unnamed &&
-	       list_empty(&inode->durable);
+	       list_empty(&inode->durable) &&
+	       !(volume->salvaging &&
+		 journal_awaits_name(&volume->journal, inode));
 }
 
 /* What was committed by parts has taken it away before it could get the name that
  * the record is about: nothing is left to give it to, and it is lost again by
  * what is still to come. */
-static bool has_passed(const struct volume *volume, const struct inode *inode)
+static bool has_passed(struct volume *volume, const struct inode *inode)
 {
-	return profile_is_partial(volume->profile) && is_gone(inode) &&
+	return profile_is_partial(volume->profile) && is_gone(volume, inode) &&
 	       (inode->in_store || inode->limbo == NULL);
 }
 
 static void bury(struct volume *volume, struct inode *inode)
 {
-	if (inode != NULL && is_gone(inode) &&
+	if (inode != NULL && is_gone(volume, inode) &&
 	    profile_is_partial(volume->profile))
 		limbo_bury_locked(volume, inode);
 }
@@ -205,7 +207,7 @@ static int move_in_store(struct volume *volume, struct record *record,
 }
 
 /* Of an exchange with one that has passed, the move of the other one is left. */
-static void reduce_exchange(const struct volume *volume, struct record *record)
+static void reduce_exchange(struct volume *volume, struct record *record)
 {
 	if (record->to->durable == NULL &&
 	    has_passed(volume, record->replaced)) {

@@ -24,6 +24,7 @@ void journal_done(struct journal *journal)
 	assert(list_empty(&journal->records));
 	assert(list_empty(&journal->dropped));
 	pthread_mutex_destroy(&journal->lock);
+	free(journal->gaps);
 }
 
 uint64_t journal_tick(struct journal *journal)
@@ -139,6 +140,87 @@ uint64_t journal_append(struct journal *journal, struct record *record)
 	pthread_mutex_unlock(&journal->lock);
 	/* A commit may have stored and freed it by now. */
 	return seq;
+}
+
+/* Those that lie before all records do not matter any more, and one that no
+ * record parts from the last is one with it: there are never more than records. */
+void journal_add_gap(struct journal *journal, uint64_t seq)
+{
+	struct journal_gap gap = {.from = seq, .to = journal->seq};
+	pthread_mutex_lock(&journal->lock);
+	const struct record *newest =
+		list_empty(&journal->records)
+			? NULL
+			: list_entry(journal->records.prev, struct record,
+				     link);
+	if (newest == NULL) {
+		journal->gap_count = 0;
+		journal->one_gap = false;
+	}
+	while (journal->gap_count > 0) {
+		const struct journal_gap *last =
+			&journal->gaps[journal->gap_count - 1];
+		if (last->to < gap.from && newest != NULL &&
+		    newest->seq > last->to)
+			break;
+		if (last->from < gap.from)
+			gap.from = last->from;
+		journal->gap_count--;
+	}
+	if (journal->gap_count == journal->gap_capacity) {
+		size_t capacity =
+			journal->gap_capacity ? journal->gap_capacity * 2 : 16;
+		struct journal_gap *gaps = reallocarray(journal->gaps, capacity,
+							sizeof(*journal->gaps));
+		if (gaps != NULL) {
+			journal->gaps = gaps;
+			journal->gap_capacity = capacity;
+		}
+	}
+	if (journal->gap_count < journal->gap_capacity)
+		journal->gaps[journal->gap_count++] = gap;
+	else
+		journal->one_gap = true;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+uint64_t journal_moment_before_locked(const struct journal *journal,
+				      uint64_t seq)
+{
+	/* They do not overlap. The first that is not over by then: */
+	size_t low = 0;
+	size_t high = journal->gap_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (journal->gaps[middle].to < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (journal->one_gap)
+		return 0;
+	if (low < journal->gap_count && journal->gaps[low].from < seq)
+		return journal->gaps[low].from - 1;
+	return seq - 1;
+}
+
+bool journal_has_moment_locked(const struct journal *journal, uint64_t seq,
+			       uint64_t next_seq)
+{
+	return journal_moment_before_locked(journal, next_seq) >= seq;
+}
+
+bool journal_awaits_name(struct journal *journal, const struct inode *inode)
+{
+	bool awaits = false;
+	pthread_mutex_lock(&journal->lock);
+	list_for_each(node, following, &inode->records) {
+		const struct record *record =
+			list_entry(node, struct record, inode_link);
+		awaits |= record->selected && record->to != NULL;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return awaits;
 }
 
 void journal_group_locked(struct journal *journal, struct inode *inode,

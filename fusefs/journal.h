@@ -121,8 +121,19 @@ struct record {
 	};
 };
 
+/* Changes from one on up to another took themselves back, and left no records: a
+ * moment in between is not to be had any more. */
+struct journal_gap {
+	uint64_t from;
+	uint64_t to;
+};
+
 struct journal {
-	pthread_mutex_t lock; /* guards the list and the next two */
+	pthread_mutex_t lock;	  /* guards all but the numbers */
+	struct journal_gap *gaps; /* in order of their ends */
+	size_t gap_count;
+	size_t gap_capacity;
+	bool one_gap; /* there was no memory for them: all is one */
 	struct list records;
 	uint64_t count;
 	uint64_t data_bytes;	    /* of all RECORD_DATA on it */
@@ -158,6 +169,20 @@ uint64_t journal_append(struct journal *journal, struct record *record);
  * crash keeps all of them or none. With the volume's lock. */
 void journal_group_locked(struct journal *journal, struct inode *inode,
 			  uint64_t seq);
+
+/* Whether a selected record gives the inode a name. */
+bool journal_awaits_name(struct journal *journal, const struct inode *inode);
+
+/* What was recorded of something from seq on until now takes itself back. */
+void journal_add_gap(struct journal *journal, uint64_t seq);
+/* Whether there is a moment after the record with one number and before the one
+ * with the next. The journal's lock is held. */
+bool journal_has_moment_locked(const struct journal *journal, uint64_t seq,
+			       uint64_t next_seq);
+
+/* The last moment before a record. The journal's lock is held. */
+uint64_t journal_moment_before_locked(const struct journal *journal,
+				      uint64_t seq);
 
 /* From where on, and up to where, a record changes what a file contains; 0 and 0
  * for one that does not. */

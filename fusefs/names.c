@@ -634,8 +634,12 @@ static int record_halves(struct volume *volume, struct dentry *from,
 	} else {
 		leave->from = from;
 	}
+	uint64_t before = volume->journal.seq;
 	journal_append(&volume->journal, enter);
 	journal_append(&volume->journal, leave);
+	journal_group_locked(&volume->journal, moved, before);
+	if (exchange)
+		journal_group_locked(&volume->journal, replaced, before);
 	return 0;
 }
 

@@ -113,11 +113,11 @@ static void describe_names(const struct record *record,
 static void describe(const struct volume *volume, const struct record *record,
 		     struct survivors_change *change)
 {
-	*change = (struct survivors_change){.group = record->group};
-	/* A full commit later than the last log takes all that came before that;
-	 * one earlier than it is behind us. */
-	if (record->seq <= volume->logged_seq)
-		change->group = UINT64_MAX;
+	/* A rename of a file to another directory is two, if each of those is
+	 * committed by itself. */
+	*change = (struct survivors_change){
+		.group = record->moved ? 0 : record->group,
+	};
 	if (record->from != NULL || record->to != NULL) {
 		describe_names(record, change);
 		return;
@@ -131,6 +131,32 @@ static void describe(const struct volume *volume, const struct record *record,
 	if (list_empty(&record->inode->durable) &&
 	    record->inode != volume->root)
 		change->needs_name = chain_of(record->inode, CHAIN_MADE);
+}
+
+/* Where one order is cut, it is at a moment that there was: not within a change,
+ * nor while there was something that has left no records; and where the log was
+ * made durable, not before that, as that commit would be behind us. */
+static void tie_locked(struct rescue *rescue)
+{
+	const struct volume *volume = rescue->volume;
+	uint64_t group = 0;
+	size_t last = 0; /* of the group */
+	for (size_t i = rescue->count; i > 1; i--) {
+		const struct record *record = rescue->records[i - 1];
+		const struct record *before = rescue->records[i - 2];
+		if (record->group != 0 && record->group != group) {
+			group = record->group;
+			last = i - 1;
+			while (last > 0 &&
+			       rescue->records[last - 1]->seq >= group)
+				last--;
+		}
+		rescue->changes[i - 1].tied =
+			(group != 0 && i - 1 > last) ||
+			record->seq <= volume->logged_seq ||
+			!journal_has_moment_locked(&volume->journal,
+						   before->seq, record->seq);
+	}
 }
 
 static int gather_locked(struct rescue *rescue)
@@ -147,10 +173,11 @@ static int gather_locked(struct rescue *rescue)
 		list_for_each(node, following, &journal->records)
 			rescue->records[rescue->count++] =
 				list_entry(node, struct record, link);
-	pthread_mutex_unlock(&journal->lock);
 	for (size_t i = 0; i < rescue->count; i++)
 		describe(rescue->volume, rescue->records[i],
 			 &rescue->changes[i]);
+	tie_locked(rescue);
+	pthread_mutex_unlock(&journal->lock);
 	return has ? 0 : -ENOMEM;
 }
 
@@ -179,6 +206,16 @@ static void touch_all(struct rescue *rescue, const struct record *record)
 	}
 }
 
+static uint64_t moment_before(struct rescue *rescue,
+			      const struct record *record)
+{
+	struct journal *journal = &rescue->volume->journal;
+	pthread_mutex_lock(&journal->lock);
+	uint64_t seq = journal_moment_before_locked(journal, record->seq);
+	pthread_mutex_unlock(&journal->lock);
+	return seq;
+}
+
 /* What comes back from the planner, for the steps: a record that is selected is
  * not taken away by what the others do. */
 static void select_locked(struct rescue *rescue)
@@ -190,7 +227,7 @@ static void select_locked(struct rescue *rescue)
 		if (record->selected)
 			touch_all(rescue, record);
 		else if (rescue->whole_seq == UINT64_MAX)
-			rescue->whole_seq = record->seq - 1;
+			rescue->whole_seq = moment_before(rescue, record);
 	}
 }
 
@@ -341,7 +378,9 @@ static int run_committing(struct rescue *rescue)
 		return 0;
 	pthread_mutex_lock(&volume->lock);
 	(void)surface_clean_locked(volume); /* the next commit tries again */
+	volume->salvaging = true;
 	int r = keep_names_locked(rescue);
+	volume->salvaging = false;
 	pthread_mutex_unlock(&volume->lock);
 	if (r == 0)
 		r = keep_data(rescue);

@@ -44,7 +44,8 @@ static int add_run(struct runs *runs, const struct survivors_run *run)
 	struct survivors_run *last =
 		runs->count > 0 ? &runs->list[runs->count - 1] : NULL;
 	if (last != NULL && last->to == run->from &&
-	    last->fresh == run->fresh && last->forced == run->forced) {
+	    last->fresh == run->fresh && last->tail == run->tail &&
+	    last->forced == run->forced) {
 		last->to = run->to;
 		return 0;
 	}
@@ -62,7 +63,8 @@ static int add_run(struct runs *runs, const struct survivors_run *run)
 }
 
 /* A run of which the commit of the kept changes writes a part is cut there. */
-static int add_cut_run(struct work *work, const struct data_run *found)
+static int add_cut_run(struct work *work, const struct data_run *found,
+		       bool tail)
 {
 	const struct inode_written *written = work->inode->written;
 	int64_t from = written->ordered_from / DATA_PAGE * DATA_PAGE;
@@ -71,8 +73,11 @@ static int add_cut_run(struct work *work, const struct data_run *found)
 	if (!found->stored || !work->data->any_names ||
 	    written->ordered_to == 0)
 		to = from = found->from;
+	/* Where nothing is overwritten in place, all space is new. */
+	bool copies = profile_survival(work->data->volume->profile)->old_waits;
 	struct survivors_run run = {.from = found->from,
-				    .fresh = !found->stored};
+				    .fresh = !found->stored || copies,
+				    .tail = tail};
 	int r = 0;
 	while (r == 0 && run.from < found->to) {
 		run.forced = run.from >= from && run.from < to;
@@ -85,6 +90,27 @@ static int add_cut_run(struct work *work, const struct data_run *found)
 	return r;
 }
 
+/* The same, cut where the last block of the store's file ends. */
+static int add_tail_run(struct work *work, const struct data_blocks *blocks,
+			const struct data_run *found)
+{
+	int64_t block = profile_block_bytes(work->data->volume->profile);
+	int64_t end = (blocks->stored_bytes + block - 1) / block * block;
+	struct data_run part = *found;
+	int r = 0;
+	if (found->stored || found->from < blocks->stored_bytes ||
+	    found->from >= end)
+		return add_cut_run(work, found, false);
+	if (part.to > end)
+		part.to = end;
+	r = add_cut_run(work, &part, true);
+	part.from = part.to;
+	part.to = found->to;
+	if (r == 0 && part.from < part.to)
+		r = add_cut_run(work, &part, false);
+	return r;
+}
+
 static int gather(struct work *work)
 {
 	struct data_blocks blocks;
@@ -93,7 +119,7 @@ static int gather(struct work *work)
 	data_blocks_init(&blocks, work->data->volume, work->inode, work->fd);
 	slimlock_read(&work->inode->lock);
 	while (r == 0 && data_next_run(&blocks, run.to, DATA_END, true, &run))
-		r = add_cut_run(work, &run);
+		r = add_tail_run(work, &blocks, &run);
 	slimlock_unlock(&work->inode->lock);
 	return r < 0 ? r : blocks.error;
 }

@@ -49,6 +49,10 @@ void stillborn_cancel_locked(struct volume *volume, struct inode *inode)
 {
 	inode_pin(inode);
 	slimlock_write(&inode->lock);
+	/* It has records, and nobody else takes them away now. */
+	uint64_t first =
+		list_entry(inode->records.next, struct record, inode_link)->seq;
+	journal_add_gap(&volume->journal, first);
 	while (!list_empty(&inode->records)) {
 		struct record *record = list_entry(inode->records.next,
 						   struct record, inode_link);

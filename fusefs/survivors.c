@@ -98,38 +98,14 @@ static void set_add(struct set *set, uint64_t number)
 		*set_slot(set, number) = number;
 }
 
-/* Of the changes of a group, those that a cut there parts. */
-static bool find_parted(const struct survivors_change *changes, size_t count,
-			size_t cut, size_t *ret_first, size_t *ret_end)
-{
-	/* Others may lie between its parts, but no other group. */
-	size_t next = cut;
-	while (next < count && changes[next].group == 0)
-		next++;
-	uint64_t group = next < count ? changes[next].group : 0;
-	size_t first = count;
-	size_t end = 0;
-	for (size_t i = 0; group != 0 && i < count; i++) {
-		if (changes[i].group != group)
-			continue;
-		if (first == count)
-			first = i;
-		end = i + 1;
-	}
-	*ret_first = first;
-	*ret_end = end;
-	return first < cut && end > cut;
-}
-
-/* A change of several parts survives as a whole, or not at all. */
+/* A change of several parts survives as a whole, and so does what lies between two
+ * moments: the cut goes to one side of it. */
 static void keep_first(struct chance *chance, struct survivors_change *changes,
 		       size_t count, size_t kept)
 {
-	size_t first;
-	size_t end;
-	bool keep = flip(chance);
-	while (find_parted(changes, count, kept, &first, &end))
-		kept = keep ? end : first;
+	bool forward = flip(chance);
+	while (kept > 0 && kept < count && changes[kept].tied)
+		kept = forward ? kept + 1 : kept - 1;
 	for (size_t i = 0; i < count; i++)
 		changes[i].kept = i < kept;
 }
@@ -237,6 +213,7 @@ struct unit {
 	int64_t from;
 	int64_t to;
 	bool fresh;
+	bool in_new_block;
 	bool forced;
 	bool kept;
 	bool filled;
@@ -305,11 +282,12 @@ static int cut_into_units(const struct plan *plan,
 		int64_t from = run->from;
 		while (from < run->to) {
 			int64_t to = unit_end(&units, run, from);
-			units.list[units.count++] =
-				(struct unit){.from = from,
-					      .to = to,
-					      .fresh = run->fresh,
-					      .forced = run->forced};
+			units.list[units.count++] = (struct unit){
+				.from = from,
+				.to = to,
+				.fresh = run->fresh,
+				.in_new_block = run->fresh && !run->tail,
+				.forced = run->forced};
 			from = to;
 		}
 	}
@@ -341,20 +319,43 @@ static void draw_units(struct chance *chance, bool prefix,
 	}
 }
 
-/* Either all overwritten bytes survive, or nothing new. */
+/* What is next to each other and not cut there shares a fate, though one part is
+ * overwritten and the other new; but the first can be all that may survive. */
+static void join_units(const struct profile_survival *survival,
+		       const struct survivors_file *file, struct units *units)
+{
+	int64_t bytes = units->old_bytes;
+	if (!may_survive(survival, file, true))
+		return;
+	for (size_t i = 1; i < units->count; i++) {
+		struct unit *before = &units->list[i - 1];
+		struct unit *unit = &units->list[i];
+		if (before->to != unit->from ||
+		    (before->fresh == unit->fresh &&
+		     before->in_new_block == unit->in_new_block) ||
+		    (bytes != 0 && unit->from % bytes == 0))
+			continue;
+		if (unit->forced)
+			before->kept = true;
+		unit->kept = before->kept;
+	}
+}
+
+/* Either all survives that is in blocks which the file has, or no new block. */
 static void close_over(struct chance *chance, struct units *units)
 {
 	bool any_new = false;
 	bool any_lost = false;
 	for (size_t i = 0; i < units->count; i++) {
-		any_new |= units->list[i].fresh && units->list[i].kept;
-		any_lost |= !units->list[i].fresh && !units->list[i].kept;
+		any_new |= units->list[i].in_new_block && units->list[i].kept;
+		any_lost |=
+			!units->list[i].in_new_block && !units->list[i].kept;
 	}
 	if (!any_new || !any_lost)
 		return;
 	bool keep = flip(chance);
 	for (size_t i = 0; i < units->count; i++)
-		if (units->list[i].fresh != keep)
+		if (units->list[i].in_new_block != keep)
 			units->list[i].kept = keep;
 }
 
@@ -364,7 +365,7 @@ static void fill_units(struct chance *chance, const struct plan *plan,
 {
 	bool all_old = true;
 	for (size_t i = 0; i < units->count; i++)
-		all_old &= units->list[i].fresh || units->list[i].kept;
+		all_old &= units->list[i].in_new_block || units->list[i].kept;
 	if (plan->fill == PLAN_FILL_OLD || !survival->size_alone ||
 	    !may_survive(survival, file, true) ||
 	    (survival->new_needs_old && !all_old))
@@ -420,6 +421,7 @@ int survivors_choose_data(const struct plan *plan,
 	if (survival->one_piece)
 		chance.ppm = survives_in_one_piece(plan) ? PLAN_PPM_MAX : 0;
 	draw_units(&chance, prefix, survival, file, &units);
+	join_units(survival, file, &units);
 	if (survival->new_needs_old)
 		close_over(&chance, &units);
 	fill_units(&chance, plan, survival, file, &units);

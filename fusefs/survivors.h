@@ -39,7 +39,8 @@ struct survivors_change {
 	uint64_t names;
 	uint64_t needs_name;
 	bool waits_for_all; /* for every earlier change */
-	bool kept;	    /* the answer */
+	bool tied; /* there is no moment between it and the one before */
+	bool kept; /* the answer */
 };
 
 /* Fills in the answers. 0 or -ENOMEM. */
@@ -52,6 +53,7 @@ struct survivors_run {
 	int64_t from;
 	int64_t to;
 	bool fresh;  /* where the file had no space */
+	bool tail;   /* new, but in a block that the file has */
 	bool forced; /* what has survived takes them along */
 };
 

@@ -98,6 +98,9 @@ struct volume {
 	 * Constant once requests come. */
 	bool has_lists;
 
+	/* A crash keeps records by choice (salvage.h): one may give a name to
+	 * what has none any more; lock. */
+	bool salvaging;
 	/* With a profile that logs: the newest change when the log was last made
 	 * durable; commit_lock. */
 	uint64_t logged_seq;

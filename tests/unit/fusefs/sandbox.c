@@ -173,33 +173,44 @@ void sandbox_close(struct sandbox *sandbox)
 	*sandbox = (struct sandbox){.profile = usual_profile()};
 }
 
-static int crash(struct sandbox *sandbox, enum plan_keep keep)
+static int crash(struct sandbox *sandbox, const struct plan *plan)
 {
-	const struct plan plan = {.keep = keep};
 	struct crash_stales stales = {0};
 	struct backend_report report = {0};
 	struct errmsg why = {""};
 
-	int r = crash_power(sandbox->volume, &plan, &stales, &report, &why);
+	int r = crash_power(sandbox->volume, plan, &stales, &report, &why);
 	sandbox->volume->invalidating = false;
 	crash_stales_done(&stales);
 	backend_report_done(&report);
 	return r;
 }
 
+static int crash_keeping(struct sandbox *sandbox, enum plan_keep keep)
+{
+	const struct plan plan = {.keep = keep};
+
+	return crash(sandbox, &plan);
+}
+
+void sandbox_crash_planned(struct sandbox *sandbox, const struct plan *plan)
+{
+	assert_int_equal(crash(sandbox, plan), 0);
+}
+
 void sandbox_crash(struct sandbox *sandbox)
 {
-	assert_int_equal(crash(sandbox, PLAN_KEEP_NONE), 0);
+	assert_int_equal(crash_keeping(sandbox, PLAN_KEEP_NONE), 0);
 }
 
 int sandbox_crash_starved(struct sandbox *sandbox)
 {
-	return crash(sandbox, PLAN_KEEP_NONE);
+	return crash_keeping(sandbox, PLAN_KEEP_NONE);
 }
 
 int sandbox_crash_keeping(struct sandbox *sandbox)
 {
-	return crash(sandbox, PLAN_KEEP_ALL);
+	return crash_keeping(sandbox, PLAN_KEEP_ALL);
 }
 
 void sandbox_set_mode(struct sandbox *sandbox, enum mode_kind kind)

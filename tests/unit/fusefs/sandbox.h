@@ -18,6 +18,7 @@
 
 struct event_log;
 struct inode;
+struct plan;
 struct volume;
 
 #define SANDBOX_PATH_BYTES 256
@@ -54,6 +55,8 @@ void sandbox_reopen(struct sandbox *sandbox);
 /* A power failure that loses everything, or nothing. */
 void sandbox_crash(struct sandbox *sandbox);
 int sandbox_crash_keeping(struct sandbox *sandbox);
+/* One with a plan, which has its seed. */
+void sandbox_crash_planned(struct sandbox *sandbox, const struct plan *plan);
 /* sandbox_crash() that may run out of memory. */
 int sandbox_crash_starved(struct sandbox *sandbox);
 void sandbox_set_mode(struct sandbox *sandbox, enum mode_kind kind);
