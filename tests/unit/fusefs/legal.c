@@ -248,7 +248,8 @@ static bool is_old(const struct legal *legal, const struct legal_object *o,
 	       view->next >= (end < view->size ? end : view->size);
 }
 
-/* It may have been a hole: then what is written there is new. */
+/* It may have been a hole: then what is written there is new. Or it may be taken
+ * for space that the file has, since the store has it in one page with that. */
 static bool is_murky(const struct legal *legal, const struct legal_object *o,
 		     int b)
 {
@@ -290,7 +291,8 @@ static bool is_allowed(const struct legal *legal, const struct legal_object *o,
 	if (value == gone)
 		return true;
 	if (o->dirty[b] && value == o->live[b] &&
-	    (view->whole || is_old(legal, o, view, b, size)))
+	    (view->whole || is_old(legal, o, view, b, size) ||
+	     (is_murky(legal, o, b) && b < size)))
 		return true;
 	return false;
 }
