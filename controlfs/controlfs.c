@@ -42,7 +42,7 @@ struct controlfs {
 	struct list waits; /* jobs with a thread of their own */
 	size_t wait_count;
 	pthread_cond_t waited; /* there are fewer of them */
-	pid_t writer; /* only the thread of the lines uses it */
+	pid_t writer;	       /* only the thread of the lines uses it */
 };
 
 struct controlfs *controlfs_new(const struct controlfs_config *config)
