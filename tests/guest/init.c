@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,16 +60,13 @@ __attribute__((noreturn)) static void switch_off(void)
 	_exit(1); /* the kernel panics, and the guest ends as well */
 }
 
-__attribute__((format(printf, 1, 2))) static void trouble(const char *format,
-							  ...)
+__attribute__((noreturn)) static void trouble(const char *what,
+					      const char *name, int error)
 {
 	char line[1024];
-	va_list args;
+	(void)snprintf(line, sizeof(line), "cannot %s '%s': %s\n", what, name,
+		       strerror(error));
 
-	va_start(args, format);
-	(void)vsnprintf(line, sizeof(line) - 1, format, args);
-	va_end(args);
-	(void)strcat(line, "\n");
 	fputs(line, stderr);
 	place_write("trouble", line, strlen(line));
 	switch_off();
@@ -79,8 +75,7 @@ __attribute__((format(printf, 1, 2))) static void trouble(const char *format,
 static void mount_or_die(const char *type, const char *where, const char *data)
 {
 	if (mount("none", where, type, 0, data) < 0)
-		trouble("cannot mount %s on '%s': %s", type, where,
-			strerror(errno));
+		trouble("mount on", where, errno);
 }
 
 static void mount_own(void)
@@ -89,7 +84,7 @@ static void mount_own(void)
 	mount_or_die("sysfs", "/sys", NULL);
 	/* The kernel may have mounted it. */
 	if (mount("none", "/dev", "devtmpfs", 0, NULL) < 0 && errno != EBUSY)
-		trouble("cannot mount /dev: %s", strerror(errno));
+		trouble("mount", "/dev", errno);
 	(void)mkdir("/dev/shm", 0755);
 	(void)mkdir("/dev/pts", 0755);
 	mount_or_die("tmpfs", "/dev/shm", NULL);
@@ -106,7 +101,7 @@ static void for_each_line(const char *name, void (*act)(const char *line))
 	ssize_t length;
 
 	if (!file)
-		trouble("cannot read '%s': %s", name, strerror(errno));
+		trouble("read", name, errno);
 	while ((length = getline(&line, &size, file)) > 0) {
 		line[length - 1] = '\0';
 		act(line);
@@ -127,7 +122,7 @@ static void load(const char *file)
 	/* There already: needed by one before. */
 	if (fd < 0 ||
 	    (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
-		trouble("cannot load '%s': %s", file, strerror(errno));
+		trouble("load", file, errno);
 	(void)close(fd);
 }
 
@@ -137,8 +132,7 @@ static void raise_loopback(void)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		trouble("cannot raise the loopback interface: %s",
-			strerror(errno));
+		trouble("raise the interface", "lo", errno);
 	(void)close(fd);
 }
 
@@ -174,11 +168,11 @@ static char **read_command(void)
 		length += (size_t)n;
 	for (char *at = text; at < text + length; at += strlen(at) + 1) {
 		if (count == WORDS_MAX)
-			trouble("more than %d words", WORDS_MAX);
+			trouble("take so many words", "command", E2BIG);
 		words[count++] = at;
 	}
 	if (n < 0 || length == COMMAND_BYTES_MAX || count < 2)
-		trouble("cannot read the command");
+		trouble("read", "command", n < 0 ? errno : E2BIG);
 	(void)close(fd);
 	return words;
 }
@@ -249,7 +243,7 @@ int main(void)
 	if (command == 0)
 		run_command(words);
 	if (command < 0)
-		trouble("cannot fork: %s", strerror(errno));
+		trouble("fork for", words[1], errno);
 	length = snprintf(line, sizeof(line), "%d\n", wait_for(command));
 	keep_kernel_log();
 	place_write("status", line, (size_t)length);
