@@ -11,7 +11,7 @@ what there is to find out. Case N of a seed is the same whatever else is printed
 Left out is what a FUSE mount cannot see or refuses: sync_file_range(2), collapsing
 and inserting ranges, msync(2) of a part of a file. Cases that are not wild also
 leave alone where docs/persistence.md names rare differences, so that they should
-have none at all: a truncation or fallocate(2) within a page or before the first sync,
+have none at all: a truncation or fallocate(2) within a page, to the same size or before the first sync,
 an O_DIRECT write elsewhere than in a file of whole pages, an O_SYNC or O_DSYNC write
 behind the end or through a descriptor that stays open, an fdatasync(2) of what was truncated."""
 
@@ -166,7 +166,10 @@ class Case:
             return
         inode = self.files[path]
         size = self.size() if self.wild else self.pages()
-        inode.size = self.chance.choice((0, size, inode.size))
+        size = self.chance.choice((0, size, inode.size))
+        if size == inode.size and not self.wild:
+            return
+        inode.size = size
         inode.whole, inode.cut = False, True
         self.add("t", path, inode.size)
 
