@@ -91,7 +91,8 @@ static int sync_handle(struct fusefs *fusefs, struct fuse_file_info *fi,
 		if (told < 0)
 			return told;
 	}
-	if (is_long(volume, inode))
+	/* A snapshot that copies the store lets it wait. */
+	if (volume->copying || is_long(volume, inode))
 		loop_step_aside(fusefs->loop);
 	struct fault_commit asked;
 	int r = fault_commit_begin(&asked, volume, inode);
