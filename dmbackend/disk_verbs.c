@@ -11,9 +11,10 @@
 
 #include "common/cleanup.h"
 #include "common/errmsg.h"
-#include "common/event.h"
+#include "common/mode.h"
 #include "dmbackend/disk.h"
 #include "dmbackend/disk_snapshot.h"
+#include "dmbackend/examine.h"
 #include "dmbackend/power.h"
 #include "dmbackend/switcher.h"
 
@@ -27,6 +28,14 @@ static struct dmbackend *disk_of(struct backend *backend)
 static int set_mode(struct backend *backend, const struct mode *mode,
 		    struct errmsg *reterr_why)
 {
+	/* Some kernels take the table and do nothing. */
+	if (mode->kind == MODE_CORRUPT_BIO_BYTE && !mode->on_write &&
+	    examine_read_corruption(NULL) == 0) {
+		errmsg_set(reterr_why,
+			   "not supported by this kernel: corrupt_bio_byte of "
+			   "what is read needs Linux 6.16");
+		return -EOPNOTSUPP;
+	}
 	return switcher_set(disk_of(backend)->switcher, mode, reterr_why);
 }
 

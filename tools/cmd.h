@@ -76,6 +76,7 @@ __attribute__((format(printf, 2, 3))) int cmd_usage(const struct cmd *cmd,
 extern const struct cmd cmd_mode_allow;
 extern const struct cmd cmd_mode_corrupt;
 extern const struct cmd cmd_crash;
+extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_mode_drop;
 extern const struct cmd cmd_mode_error_reads;
 extern const struct cmd cmd_mode_error;

@@ -19,6 +19,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_mode_allow,
 	&cmd_mode_corrupt,
 	&cmd_crash,
+	&cmd_doctor,
 	&cmd_mode_drop,
 	&cmd_mode_error_reads,
 	&cmd_mode_error,
