@@ -194,7 +194,7 @@ int setup_describe(const struct setup_wish *wish, const struct image *image,
 	struct steps steps = {.text = text, .format = format};
 	char parameters[TABLE_PARAMETERS_MAX];
 	char options[FILESYSTEM_OPTIONS_MAX];
-	struct filesystem_command command;
+	struct filesystem_command command = {.count = 0};
 	char device[128];
 	int r;
 
