@@ -169,6 +169,20 @@ static int doom_list(const struct list *head, size_t offset,
 	return r;
 }
 
+/* The changes that a plan kept are not in the journal any more, but the next commit
+ * would still write out what they zeroed. */
+static int doom_ordered(const struct volume *volume, struct doomed *doomed)
+{
+	int r = 0;
+	list_for_each(node, following, &volume->ordered) {
+		const struct inode_written *written =
+			list_entry(node, struct inode_written, ordered_link);
+		if (r == 0)
+			r = doom(doomed, written->inode);
+	}
+	return r;
+}
+
 /* What the kernel caches of a doomed inode: itself, and the names that would
  * lead to it. */
 static int stale_inode(struct volume *volume, struct crash_stales *stales,
@@ -198,6 +212,8 @@ static int gather(struct volume *volume, struct doomed *doomed,
 		r = doom_limbo(volume, doomed, stales);
 	if (r == 0)
 		r = doom_dirty(volume, doomed);
+	if (r == 0)
+		r = doom_ordered(volume, doomed);
 	if (r == 0)
 		r = doom_list(&volume->times,
 			      offsetof(struct inode, times_link), doomed);
