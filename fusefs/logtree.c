@@ -281,12 +281,15 @@ void logtree_linked_locked(struct volume *volume, const struct dentry *to)
 	logtree_new_name_locked(volume, &move);
 }
 
-/* What came and went without the log's having heard of it leaves nothing. */
+/* What came and went without the log's having heard of it leaves nothing. That an
+ * earlier meaning of the name is gone may be what the next sync has to store. */
 static void drop(struct volume *volume, struct logtree_name *name,
 		 struct logtree_inode *node)
 {
 	struct logtree *tree = volume->logtree;
-	if (name->committed != NULL || name->removed || node->logged)
+	if (name->committed != NULL || name->removed || node->logged ||
+	    name->entry != NULL || name->reference != NULL ||
+	    !list_empty(&name->to_replay))
 		return;
 	struct logtree_name **link =
 		&tree->slots[name->hash % tree->slot_count];
