@@ -142,6 +142,12 @@ static struct logtree_name *find(const struct logtree *tree,
 	return name;
 }
 
+struct logtree_name *logtree_find(const struct logtree_inode *directory,
+				  const struct logtree *tree, const char *text)
+{
+	return find(tree, directory, text, hash_name(directory, text));
+}
+
 static struct logtree_name *new_name(struct logtree *tree,
 				     struct logtree_inode *directory,
 				     const char *text, uint32_t hash)
@@ -281,6 +287,15 @@ void logtree_linked_locked(struct volume *volume, const struct dentry *to)
 	logtree_new_name_locked(volume, &move);
 }
 
+/* A record that a sync needed for others has stored more of the name than the log
+ * says; the next sync brings it there. */
+static void note_stored(struct logtree *tree, struct logtree_name *name,
+			const struct dentry *dentry)
+{
+	if (name->committed == NULL && dentry->durable != NULL)
+		logtree_replay_later(tree, name);
+}
+
 /* What came and went without the log's having heard of it leaves nothing. That an
  * earlier meaning of the name is gone may be what the next sync has to store. */
 static void drop(struct volume *volume, struct logtree_name *name,
@@ -320,6 +335,7 @@ void logtree_unlinked_locked(struct volume *volume, const struct dentry *from,
 	struct logtree_inode *node = name->live;
 	forget(volume->logtree, name);
 	set_live(name, NULL, 0);
+	note_stored(volume->logtree, name, from);
 	drop(volume, name, node);
 }
 
@@ -363,6 +379,8 @@ void logtree_renamed_locked(struct volume *volume,
 	if (from->directory != to->directory)
 		note_leaving(from->directory, moved, true);
 	set_live(from, NULL, 0);
+	note_stored(volume->logtree, from, rename->from);
+	note_stored(volume->logtree, to, rename->to);
 	forget(volume->logtree, to);
 	enter(to, moved);
 	logtree_new_name_locked(volume, &move);

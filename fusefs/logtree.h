@@ -163,6 +163,8 @@ struct logtree_inode *logtree_inode_locked(struct volume *volume,
 struct logtree_name *logtree_name_locked(struct volume *volume,
 					 const struct dentry *dentry,
 					 struct inode *committed);
+struct logtree_name *logtree_find(const struct logtree_inode *directory,
+				  const struct logtree *tree, const char *text);
 void logtree_replay_later(struct logtree *tree, struct logtree_name *name);
 void logtree_refer(struct logtree *tree, struct logtree_name *name,
 		   struct logtree_inode *inode);

@@ -4,6 +4,7 @@
  * each name to what a replay makes of it, and of what was logged of the inodes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "fusefs/apply.h"
@@ -80,6 +81,29 @@ static int choose_names(struct partial_chosen *chosen, struct volume *volume)
 	return r;
 }
 
+/* Of a directory that is logged with its entries nothing stays that has gone, even
+ * if the log never spoke of it. */
+static int choose_gone(struct partial_chosen *chosen,
+		       const struct logtree_inode *directory)
+{
+	const struct logtree *tree = chosen->partial->volume->logtree;
+	int r = 0;
+	list_for_each(node, following, &directory->inode->directory->named) {
+		const struct dentry *gone =
+			list_entry(node, struct record_place, link)
+				->record->from;
+		if (r != 0 || gone == NULL || gone->live != NULL ||
+		    gone->durable == NULL ||
+		    gone->directory != directory->inode)
+			continue;
+		const struct logtree_name *name =
+			logtree_find(directory, tree, gone->name);
+		if (name == NULL || logtree_replay(name) == NULL)
+			r = choose_for(chosen, gone, NULL);
+	}
+	return r;
+}
+
 /* What is logged of an inode beside its names. The content of a file is stored
  * before, by its own sync. */
 static bool is_logged(const struct logtree_inode *inode,
@@ -108,15 +132,37 @@ static int choose_status(struct partial_chosen *chosen,
 	return r;
 }
 
+struct taking {
+	struct volume *volume;
+	bool any; /* records were chosen */
+};
+
 static int choose_all(struct partial_chosen *chosen, void *user)
 {
-	struct volume *volume = user;
+	struct taking *taking = user;
+	struct volume *volume = taking->volume;
 	int r = choose_names(chosen, volume);
-	list_for_each(node, following, &volume->logtree->to_take)
+	list_for_each(node, following, &volume->logtree->to_take) {
+		const struct logtree_inode *logged =
+			list_entry(node, struct logtree_inode, to_take);
 		if (r == 0)
-			r = choose_status(chosen,
-					  list_entry(node, struct logtree_inode,
-						     to_take));
+			r = choose_status(chosen, logged);
+		if (r == 0 && logged->is_directory && logged->logged_all)
+			r = choose_gone(chosen, logged);
+	}
+	taking->any = chosen->count > 0;
+	return r;
+}
+
+/* What records cannot do without may give a name back that has gone. Then once
+ * more, which ends as each time there are fewer records. */
+static int take_records(struct partial *partial)
+{
+	struct taking taking = {.volume = partial->volume};
+	int r;
+	do {
+		r = partial_take(partial, choose_all, &taking);
+	} while (r == 0 && taking.any && partial->mode == MODE_ALLOW_WRITES);
 	return r;
 }
 
@@ -193,6 +239,24 @@ static int revert_locked(struct volume *volume, struct logtree_inode *node)
 	return 0;
 }
 
+/* Its content is to be moved as a whole: no mount asks for that, but the model
+ * does. */
+static bool is_to_be_moved(struct volume *volume, const struct inode *inode)
+{
+	bool moves = false;
+	pthread_mutex_lock(&volume->journal.lock);
+	list_for_each(node, following, &inode->records) {
+		const struct record *record =
+			list_entry(node, struct record, inode_link);
+		if (record->kind == RECORD_SPACE &&
+		    record->space.mode &
+			    (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+			moves = true;
+	}
+	pthread_mutex_unlock(&volume->journal.lock);
+	return moves;
+}
+
 /* Logged again only to be there, when it was shorter: the store's bytes are those
  * that were logged first, up to that size. What the journal has of its content
  * begins by cutting it, and so follows as if this were not. */
@@ -201,7 +265,7 @@ static int cut_locked(struct volume *volume, struct logtree_inode *node)
 	struct inode *inode = node->inode;
 	struct stat st;
 	int fd;
-	if (!node->was_cut || !inode->in_store)
+	if (!node->was_cut || !inode->in_store || is_to_be_moved(volume, inode))
 		return 0;
 	int r = store_get_fd_locked(volume, inode, true, &fd);
 	if (r < 0)
@@ -232,7 +296,7 @@ static int revert_all_locked(struct volume *volume)
 static int take(struct partial *partial)
 {
 	struct volume *volume = partial->volume;
-	int r = partial_take(partial, choose_all, volume);
+	int r = take_records(partial);
 	if (r != 0)
 		return r;
 	pthread_mutex_lock(&volume->lock);
