@@ -5,9 +5,9 @@
 # set up, crashed or took down leaves something that the next umount, or the next
 # mount, does not clean up.
 #
-# A fifth of the steps, chosen by FLAKEY_TEST_SEED; all with KILL_STRIDE=1.
+# A third of the steps, chosen by FLAKEY_TEST_SEED; all with KILL_STRIDE=1.
 killer=$1
-stride=${KILL_STRIDE:-5}
+stride=${KILL_STRIDE:-3}
 first=$((${FLAKEY_TEST_SEED:-1} % stride))
 echo "# FLAKEY_TEST_SEED=${FLAKEY_TEST_SEED:-1} KILL_STRIDE=$stride"
 
