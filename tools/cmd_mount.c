@@ -23,7 +23,7 @@ static const struct cmd_option options[] = {
 	{"cache", 0, "through|back|none",
 	 "the kernel's page cache; through is the default"},
 	{"commit-interval", 0, "TIME",
-	 "commit names by itself, as ext4 does after 5s; else never"},
+	 "commit names by itself, as ext4 does after 5s"},
 	{"control", 0, "NAME", "the control directory: .flakey, or none"},
 	{"debug", 'd', NULL, "print every request; with --foreground"},
 	{"dry-run", 0, NULL, "dm: say what would be done"},
@@ -36,7 +36,7 @@ static const struct cmd_option options[] = {
 	{"options", 'o', "NAME[=VALUE],...",
 	 "the same options as mount(8) and fstab(5) write them"},
 	{"profile", 0, "PROFILE",
-	 "whose rules decide: ext4 (the default), xfs, btrfs or posix"},
+	 "whose rules decide: ext4, xfs, btrfs or posix"},
 	{"scratch", 0, "DIR",
 	 "where unsynced data lies; else $TMPDIR or /var/tmp"},
 	{"scratch-limit", 0, "SIZE", "how much of it: 64M, 2G; else no limit"},
@@ -44,7 +44,7 @@ static const struct cmd_option options[] = {
 	{"size", 0, "SIZE", "dm: of a new image: 512M; else 1G"},
 	{"store-sync", 0, NULL, "wait for the store's own disk, too"},
 	{"writeback-after", 0, "TIME",
-	 "write data so old by itself, as Linux does after 30s; else never"},
+	 "write data so old by itself, as Linux does after 30s"},
 	{0},
 };
 

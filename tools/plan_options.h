@@ -9,8 +9,7 @@ struct text;
 
 #define PLAN_OPTIONS                                                           \
 	{"keep", 0, "none|all|P%",                                             \
-	 "what survives of the rest: none (the default), all, or a\n"          \
-	 "share by chance"},                                                   \
+	 "what survives: none (the default), all, or a share"},                \
 		{"order", 0, "prefix|any",                                     \
 		 "of a share: what came first, or each by itself"},            \
 		{"torn", 0, "none|sector|page",                                \
