@@ -207,6 +207,22 @@ static int sort_piece(struct volume *volume, struct inode *inode,
 	return r;
 }
 
+/* Each part of a piece gets a hold of its own. Both are in order. */
+static void split_holds(struct volume *volume,
+			const struct record_pieces *pieces,
+			const struct record_pieces *parts)
+{
+	const struct record_piece *piece = pieces->list;
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct record_piece *part = &parts->list[i];
+		while (piece->offset_bytes + piece->length_bytes <=
+		       part->offset_bytes)
+			piece++;
+		if (part->offset_bytes > piece->offset_bytes)
+			scratch_split(volume->scratch, part->source);
+	}
+}
+
 int refuse_ask(struct volume *volume, struct inode *inode,
 	       struct record_pieces *pieces, struct record_pieces *ret_refused,
 	       int *ret_error)
@@ -232,6 +248,8 @@ int refuse_ask(struct volume *volume, struct inode *inode,
 		free(taken.list);
 		free(refused.list);
 	} else {
+		split_holds(volume, pieces, &taken);
+		split_holds(volume, pieces, &refused);
 		free(pieces->list);
 		*pieces = taken;
 		*ret_refused = refused;

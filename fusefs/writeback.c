@@ -344,9 +344,6 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 			       ret_error);
 	if (r == 0 && pieces->count > 0)
 		r = writeback_pieces(writeback, inode, pieces);
-	slimlock_write(&inode->lock);
-	inode->written->flushing--;
-	slimlock_unlock(&inode->lock);
 	if (r < 0 && r != -FAULT_AGAIN)
 		writeback_log(writeback->volume, inode, "store-error",
 			      strerror(-r));
@@ -380,6 +377,13 @@ bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo)
 	return waits;
 }
 
+static void end_flush(struct inode *inode)
+{
+	slimlock_write(&inode->lock);
+	inode->written->flushing--;
+	slimlock_unlock(&inode->lock);
+}
+
 static int write_inode(const struct writeback *writeback, struct inode *inode,
 		       int fd)
 {
@@ -403,7 +407,10 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 		data_pay(inode);
 	bool arrives = r == 0 && pieces.count > 0 && inode->in_store &&
 		       writeback->mode == MODE_ALLOW_WRITES;
-	if (arrives)
+	/* Until it is known what becomes of them: what is written meanwhile must
+	 * not be taken for them. */
+	bool held = r == 0 && pieces.count > 0;
+	if (held)
 		inode->written->flushing++;
 	slimlock_unlock(&inode->lock);
 	if (arrives)
@@ -415,6 +422,8 @@ static int write_inode(const struct writeback *writeback, struct inode *inode,
 	else if (!arrives && r < 0)
 		writeback_log(writeback->volume, inode, "store-error",
 			      strerror(-r));
+	if (held)
+		end_flush(inode);
 	drop_pieces(writeback->volume, &refused);
 	drop_pieces(writeback->volume, &pieces);
 	return r;

@@ -15,6 +15,8 @@
 #include "fusefs/commit.h"
 #include "fusefs/errseq.h"
 #include "fusefs/inode.h"
+#include "fusefs/refuse.h"
+#include "fusefs/scratch.h"
 #include "fusefs/volume.h"
 #include "tests/unit/fusefs/sandbox.h"
 
@@ -38,6 +40,28 @@ static int refuse(void *user, struct inode *inode, int64_t from, int64_t to,
 	}
 	*ret_to = from < bad->from && bad->from < to ? bad->from : to;
 	return 0;
+}
+
+int refuse_real(struct volume *volume, struct inode *inode,
+		const struct record_pieces *pieces,
+		int error) __asm__("__real_refuse_pieces");
+int refuse_watched(struct volume *volume, struct inode *inode,
+		   const struct record_pieces *pieces,
+		   int error) __asm__("__wrap_refuse_pieces");
+
+/* Who writes just before the fate of what failed is settled, or NULL. */
+static struct sandbox *writer;
+
+int refuse_watched(struct volume *volume, struct inode *inode,
+		   const struct record_pieces *pieces, int error)
+{
+	struct sandbox *sandbox = writer;
+
+	writer = NULL;
+	if (sandbox != NULL)
+		assert_int_equal(sandbox_write(sandbox, inode, 4096, 4096, 'n'),
+				 0);
+	return refuse_real(volume, inode, pieces, error);
 }
 
 struct outcome {
@@ -198,12 +222,66 @@ static void sync_that_is_to_fail_has_the_fate_and_tells_all(void **state)
 	assert_false(sandbox->volume->read_only);
 }
 
+/* It is no part of what failed, though it is in the same place. */
+static void write_during_a_failing_sync_is_not_lost(void **state)
+{
+	static const char *const profiles[] = {"ext4", "xfs", "btrfs", "posix"};
+	const struct bad bad = {4096, 8192, -EIO};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * LENGTH(profiles); i++) {
+		struct sandbox sandbox;
+		print_message("%s, %s\n", profiles[i / 2],
+			      i % 2 ? "a bad block" : "error-writes");
+		sandbox_open_profile(&sandbox, profiles[i / 2]);
+		struct inode *inode = put_abc(&sandbox);
+		sandbox.volume->bad_blocks = i % 2 ? refuse : NULL;
+		sandbox.volume->bad_blocks_user = (void *)&bad;
+		sandbox_set_mode(&sandbox,
+				 i % 2 ? MODE_ALLOW_WRITES : MODE_ERROR_WRITES);
+		assert_int_equal(
+			sandbox_write(&sandbox, inode, 4096, 4096, 'x'), 0);
+		writer = &sandbox;
+		assert_int_equal(sandbox_fsync(&sandbox, "f"), -EIO);
+		assert_null(writer);
+		sandbox.volume->bad_blocks = NULL;
+		sandbox_set_mode(&sandbox, MODE_ALLOW_WRITES);
+		assert_int_equal(sandbox_fsync(&sandbox, "f"), 0);
+		sandbox_expect_stored(&sandbox,
+				      "f[12288:a*4096 n*4096 c*4096]");
+		sandbox_close(&sandbox);
+	}
+}
+
+/* Wherever in a unit of the scratch file it is cut. */
+static void cut_data_is_held_until_it_is_stored(void **state)
+{
+	const struct bad bad = {4096, 8192, -EIO};
+	struct sandbox *sandbox = *state;
+	struct inode *inode = put_abc(sandbox);
+
+	assert_int_equal(sandbox_write(sandbox, inode, 100, 12188, 'x'), 0);
+	sandbox->volume->bad_blocks = refuse;
+	sandbox->volume->bad_blocks_user = (void *)&bad;
+	assert_int_equal(sandbox_fsync(sandbox, "f"), -EIO);
+	sandbox->volume->bad_blocks = NULL;
+	/* 4096 bytes from the midst of a unit on. */
+	assert_int_equal(scratch_used(sandbox->volume->scratch),
+			 4096 + SCRATCH_UNIT);
+	sandbox_put(sandbox, "g", 12288, 'g');
+	sandbox_expect_live(sandbox, inode, "a*100 x*12188");
+	sandbox_crash(sandbox);
+	assert_int_equal(scratch_used(sandbox->volume->scratch), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_block_has_the_fate_of_the_profile),
 		cmocka_unit_test(journalled_data_is_told_of_when_it_is_placed),
 		cmocka_unit_test(append_behind_a_bad_block_is_stored),
+		cmocka_unit_test(write_during_a_failing_sync_is_not_lost),
+		SANDBOX_TEST(cut_data_is_held_until_it_is_stored),
 		SANDBOX_TEST(sync_that_is_to_fail_has_the_fate_and_tells_all),
 	};
 
