@@ -265,21 +265,34 @@ static int play(struct work *work)
 	return r < 0 ? r : fill(work);
 }
 
+/* False for what has no name in the store, as far as is known here: another link
+ * of the file may be one that nobody has looked up. */
 static bool find_path(struct work *work)
 {
 	struct volume *volume = work->data->volume;
 	struct inode *inode = work->inode;
 	pthread_mutex_lock(&volume->lock);
-	struct dentry *durable = dentry_durable_of(inode);
-	struct dentry *name = dentry_live_of(inode);
+	const struct dentry *durable = dentry_durable_of(inode);
+	const struct dentry *name = dentry_live_of(inode);
 	if (name == NULL)
 		name = durable;
-	bool has = durable != NULL && inode->in_store && !inode->dead;
-	if (has)
+	bool has = (durable != NULL || inode->nlink > 0) && inode->in_store &&
+		   !inode->dead;
+	if (has && name != NULL)
 		dentry_path_locked(volume, name->directory, name->name,
 				   &work->path);
+	else if (has)
+		text_printf(&work->path, "?%llu",
+			    (unsigned long long)inode->number);
 	pthread_mutex_unlock(&volume->lock);
 	return has;
+}
+
+static int play_named(struct work *work)
+{
+	struct stat st;
+	int r = store_file_stat(work->fd, &st);
+	return r < 0 || st.st_nlink == 0 ? r : play(work);
 }
 
 int salvage_data_of(const struct salvage_data *data, struct inode *inode)
@@ -296,7 +309,7 @@ int salvage_data_of(const struct salvage_data *data, struct inode *inode)
 	if (r == 0)
 		r = store_get_fd(data->volume, inode, true, &work.fd);
 	if (r == 0) {
-		r = play(&work);
+		r = play_named(&work);
 		store_put_fd(data->volume->store, inode);
 	}
 	free(work.runs.list);

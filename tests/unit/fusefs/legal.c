@@ -12,7 +12,14 @@ static const struct legal_rules rules[] = {
 	 .grows_in_block = true,
 	 .pushes = true,
 	 .block = 1024},
-	{.profile = "xfs", .block = 4096},
+	{.profile = "ext4,block=4096",
+	 .old_first = true,
+	 .size_alone = true,
+	 .grows_in_block = true,
+	 .pushes = true,
+	 .block = 4096},
+	{.profile = "ext4,data=journal", .one_piece = true, .block = 1024},
+	{.profile = "xfs", .pages = true, .block = 4096},
 	{.profile = "btrfs",
 	 .copies = true,
 	 .beginning = true,
@@ -256,6 +263,18 @@ static bool is_murky(const struct legal *legal, const struct legal_object *o,
 	return b < LEGAL_BYTES && o->murky[b / legal->rules->block];
 }
 
+/* Data that survives takes the size along; where a file grows by pages, to the
+ * end of the page. */
+static bool ends_with_data(const struct legal_rules *r,
+			   const struct legal_object *o, int size)
+{
+	bool any = o->dirty[size - 1];
+
+	for (int b = size - PAGE; r->pages && size % PAGE == 0 && b < size; b++)
+		any |= o->dirty[b];
+	return any;
+}
+
 static const char *judge_size(const struct legal *legal,
 			      const struct legal_object *o,
 			      const struct view *view, int moment, int size)
@@ -278,7 +297,7 @@ static const char *judge_size(const struct legal *legal,
 		return "a size without all changes of the file";
 	if (size < view->size || size > o->live_size)
 		return "a size that the file never had";
-	if (!r->size_alone && !o->dirty[size - 1])
+	if (!r->size_alone && !ends_with_data(r, o, size))
 		return "a size beyond the data";
 	return NULL;
 }
@@ -435,12 +454,38 @@ static const char *judge_free(const struct legal *legal,
 	return why;
 }
 
+static bool is_all(const struct legal *legal, bool live,
+		   const struct legal_found *found)
+{
+	if (!names_at(legal, live ? legal->ops : 0, found))
+		return false;
+	for (int i = 4; i < LEGAL_OBJECTS; i++) {
+		const struct legal_object *o = &legal->objects[i];
+		int size = live ? o->live_size : o->base_size;
+		if (found->there[i] &&
+		    (found->sizes[i] != size ||
+		     memcmp(found->bytes[i], live ? o->live : o->base,
+			    (size_t)size) != 0))
+			return false;
+	}
+	return true;
+}
+
 const char *legal_judge(const struct legal *legal,
 			const struct legal_plan *plan,
 			const struct legal_found *found, int *ret_moment)
 {
 	const char *why = "names that there never were together";
 
+	if (legal->rules->one_piece) {
+		if (is_all(legal, true, found))
+			*ret_moment = legal->ops;
+		else if (is_all(legal, false, found))
+			*ret_moment = 0;
+		else
+			return "neither all nor nothing";
+		return NULL;
+	}
 	if (legal->rules->any_entries) {
 		if (!names_of_any(legal, found))
 			return why;

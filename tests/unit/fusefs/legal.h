@@ -30,7 +30,9 @@ struct legal_rules {
 	bool old_first;	  /* new blocks only with all that was overwritten */
 	bool size_alone;  /* a file may get places without their bytes */
 	bool grows_in_block;
-	bool pushes; /* a rename over a file takes the data along */
+	bool pushes;	/* a rename over a file takes the data along */
+	bool pages;	/* a file grows by the pages that are written */
+	bool one_piece; /* all survives, or nothing */
 	int block;
 };
 

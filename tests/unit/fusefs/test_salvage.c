@@ -11,6 +11,7 @@
 #include "fusefs/data.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
+#include "fusefs/volume.h"
 #include "tests/unit/fusefs/sandbox.h"
 
 static void crash_keeping_all_that_it_may(struct sandbox *sandbox)
@@ -45,10 +46,30 @@ static void a_kept_truncation_pushes_nothing_later(void **state)
 	sandbox_expect_stored(sandbox, "a[5000:A*5000] b[0:]");
 }
 
+/* Its other name was not looked up since the last crash. */
+static void data_survives_with_a_name_that_nobody_knows(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *inode = sandbox_put(sandbox, "a", 4096, 'A');
+	assert_int_equal(
+		names_link(sandbox->volume, inode, sandbox->volume->root, "b"),
+		0);
+	sandbox_sync(sandbox);
+	assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'x'), 0);
+	sandbox_crash(sandbox);
+
+	inode = sandbox_find(sandbox, "a");
+	assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'B'), 0);
+	sandbox_unlink(sandbox, "a");
+	crash_keeping_all_that_it_may(sandbox);
+	sandbox_expect_stored(sandbox, "b[4096:B*4096]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SANDBOX_TEST(a_kept_truncation_pushes_nothing_later),
+		SANDBOX_TEST(data_survives_with_a_name_that_nobody_knows),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
