@@ -172,13 +172,15 @@ static void empty(struct list *list)
 		list_remove(list->next);
 }
 
-/* A record of the journal replaces what the name means in the store. */
+/* A record of the journal replaces what the name means in the store. An exchange
+ * needs it there. */
 static bool is_to_be_replaced(const struct dentry *name)
 {
 	list_for_each(node, following, &name->directory->directory->named) {
 		const struct record *record =
 			list_entry(node, struct record_place, link)->record;
-		if (record->to == name && record->replaced == name->durable)
+		if (record->to == name && record->replaced == name->durable &&
+		    record->kind != RECORD_EXCHANGE)
 			return true;
 	}
 	return false;
