@@ -565,6 +565,20 @@ static int push(struct commit *commit, struct inode *inode,
 	return r;
 }
 
+/* find_lock_delalloc_range(): what is unsynced behind the range without a gap is
+ * one piece of work with it. */
+static int push_run(struct commit *commit, struct inode *inode,
+		    const struct commit_range *range)
+{
+	slimlock_read(&inode->lock);
+	const struct commit_range run = {
+		range->from,
+		data_dirty_run(inode, range->from, range->to),
+	};
+	slimlock_unlock(&inode->lock);
+	return push(commit, inode, &run, false);
+}
+
 static int push_direct(struct commit *commit, struct inode *inode,
 		       const struct commit_range *range)
 {
@@ -600,6 +614,8 @@ int commit_direct_check(struct volume *volume, struct inode *inode,
 	if (r == 0 && commit.mode == MODE_ERROR_WRITES) {
 		r = own_data(&commit, inode, &pages, false);
 		r = r < 0 ? r : -EIO;
+	} else if (r == 0 && profile_copies_on_write(volume->profile)) {
+		r = push_run(&commit, inode, &pages);
 	}
 	int64_t to = range->from;
 	while (r == 0 && volume->bad_blocks != NULL && to < range->to)
@@ -622,8 +638,10 @@ void commit_push(struct volume *volume, struct inode *inode,
 	begin(volume, &commit);
 	/* Nobody waits for it: what fails stays dirty, and a simulated error is
 	 * told at the next sync. */
-	int r = push(&commit, inode, range ? range : &everything,
-		     only_if_allocates);
+	int r = range != NULL && profile_copies_on_write(volume->profile)
+			? push_run(&commit, inode, range)
+			: push(&commit, inode, range ? range : &everything,
+			       only_if_allocates);
 	(void)end(&commit, r);
 }
 

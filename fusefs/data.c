@@ -675,6 +675,22 @@ int data_push_all_locked(struct volume *volume, struct inode *inode,
 	return record_pieces(volume, inode, record, r);
 }
 
+int64_t data_dirty_run(const struct inode *inode, int64_t from, int64_t to)
+{
+	int64_t run = -1;
+	for (struct extent *extent = extents_at(inode->extents, from);
+	     extent != NULL; extent = extents_next(extent)) {
+		int64_t page = extent->offset_bytes / DATA_PAGE * DATA_PAGE;
+		if (extent->state != EXTENT_DIRTY)
+			continue;
+		if (page >= to && page > run)
+			break;
+		run = (extents_end(extent) + DATA_PAGE - 1) / DATA_PAGE *
+		      DATA_PAGE;
+	}
+	return run > to ? run : to;
+}
+
 void data_pay(struct inode *inode)
 {
 	for (struct extent *extent = extents_at(inode->extents, 0);

@@ -49,6 +49,10 @@ int data_truncate(struct volume *volume, struct inode *inode, int64_t size);
 int data_push_all_locked(struct volume *volume, struct inode *inode,
 			 int64_t from, int64_t to);
 
+/* Where the unsynced pages of a range end, with those that follow without a gap, or
+ * `to`. Lock held. */
+int64_t data_dirty_run(const struct inode *inode, int64_t from, int64_t to);
+
 /* Unsynced data in a range whose blocks the store does not have yet goes out with
  * the next commit of names. fd as for data_is_allocated(). Lock held for
  * writing. */

@@ -256,14 +256,25 @@ static int zero_range(struct volume *volume, struct inode *inode, int mode,
 	return r;
 }
 
+/* btrfs_punch_hole(), find_first_non_hole(): where there is nothing, nothing
+ * changes, not even a time. */
+static bool is_behind_all(struct volume *volume, struct inode *inode,
+			  const struct commit_range *range)
+{
+	int64_t end = ends_of(inode).live;
+	int64_t from = range->from / DATA_PAGE * DATA_PAGE;
+
+	return from >= end && !has_block(volume, inode, from);
+}
+
 int tail_allocate(struct volume *volume, struct inode *inode, int mode,
 		  int64_t offset, int64_t length)
 {
 	bool zeroes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
 
 	bool tail = profile_writes_tail(volume->profile);
-	bool parts = zeroes && profile_copies_on_write(volume->profile);
-	if ((!tail && !parts) || volume->read_only || offset < 0 ||
+	bool copies = profile_copies_on_write(volume->profile);
+	if ((!tail && !copies) || volume->read_only || offset < 0 ||
 	    length <= 0 || offset > DATA_SIZE_MAX - length)
 		return space_allocate(volume, inode, mode, offset, length);
 	const struct commit_range range = {offset, offset + length};
@@ -271,8 +282,12 @@ int tail_allocate(struct volume *volume, struct inode *inode, int mode,
 		slimlock_write(&inode->lock);
 		release_writes(volume, inode);
 		slimlock_unlock(&inode->lock);
-		write_pages(volume, inode, range.from, range.to);
 	}
+	if (zeroes || copies)
+		write_pages(volume, inode, range.from, range.to);
+	if (mode & FALLOC_FL_PUNCH_HOLE && copies &&
+	    is_behind_all(volume, inode, &range))
+		return 0;
 	/* The file may have grown by that. */
 	struct ends ends = ends_of(inode);
 	if (tail && (mode & ~FALLOC_FL_ZERO_RANGE) == 0 &&
