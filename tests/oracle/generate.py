@@ -13,7 +13,10 @@ and inserting ranges, msync(2) of a part of a file. Cases that are not wild also
 leave alone where docs/persistence.md names rare differences, so that they should
 have none at all: a truncation or fallocate(2) within a page, to the same size or before the first sync,
 an O_DIRECT write elsewhere than in a file of whole pages, an O_SYNC or O_DSYNC write
-behind the end or through a descriptor that stays open, an fdatasync(2) of what was truncated."""
+behind the end or through a descriptor that stays open, an fdatasync(2) of what was truncated;
+a new name for a file that had content and was synced with 0 bytes (emptied), and the
+removal or replacement of a name that a rename or link gave to a file before a sync
+(logged): there a real btrfs takes back what the sync had made durable."""
 
 import random
 import sys
@@ -38,6 +41,16 @@ class Inode:
         # Of whole pages, all of which have blocks.
         self.whole = size > 0 and size % 4096 == 0
         self.cut = False
+        self.durable_size = 0
+        # Synced with 0 bytes, after a commit with more.
+        self.emptied = False
+
+    def note_sync(self):
+        self.emptied = self.size == 0 and self.durable_size > 0
+
+    def note_commit(self):
+        self.durable_size = self.size
+        self.emptied = False
 
 
 class Case:
@@ -50,6 +63,8 @@ class Case:
         self.files = {}     # path: Inode
         self.links = set()  # symbolic
         self.kept = []      # Inode, or None when closed
+        self.given = set()  # paths that a rename or link made
+        self.logged = set() # of those, which a sync came after
         self.ops = []
 
     # What to act upon.
@@ -66,6 +81,24 @@ class Case:
     def taken(self, path):
         return (path in self.files or path in self.directories
                 or path in self.links)
+
+    def note_sync(self, inode=None):
+        self.logged |= self.given
+        if inode:
+            inode.note_sync()
+
+    def note_commit(self):
+        for inode in (*self.files.values(), *self.kept):
+            if inode:
+                inode.note_commit()
+        self.given, self.logged = set(), set()
+
+    def loses(self, path):
+        """Whether a real btrfs might lose more than the name: see above."""
+        return path in self.logged and not self.wild
+
+    def stays(self, path):
+        return self.files[path].emptied and not self.wild
 
     def any_directory(self):
         return self.chance.choice(["."] + self.directories)
@@ -118,6 +151,8 @@ class Case:
             word = "sw" if inode.cut else word
         self.add(word, path, offset, length, self.letter())
         inode.size = max(inode.size, offset + length)
+        if word != "w":
+            self.note_sync(inode)
 
     def write_synced(self):
         self.write(self.chance.choice(("sw", "ds")))
@@ -201,6 +236,8 @@ class Case:
         if old is None:
             return
         new = self.file_or_new()
+        if self.stays(old) or self.loses(new):
+            return
         if self.chance.random() < 0.15:
             self.add("rn", old, new)
             if self.taken(new):
@@ -210,21 +247,24 @@ class Case:
         if new == old or self.files.get(new) is self.files[old]:
             return
         self.files[new] = self.files.pop(old)
+        self.given.add(new)
 
     def exchange(self):
         one, two = self.file(), self.file()
-        if one is None or one == two:
+        if one is None or one == two or self.stays(one) or self.stays(two):
             return
         self.add("rx", one, two)
         self.files[one], self.files[two] = self.files[two], self.files[one]
+        self.given |= {one, two}
 
     def link(self):
         old = self.file()
-        if old is None:
+        if old is None or self.stays(old):
             return
         new = self.new_path()
         self.add("l", old, new)
         self.files[new] = self.files[old]
+        self.given.add(new)
 
     def symlink(self):
         path = self.new_path("lmn")
@@ -236,7 +276,7 @@ class Case:
         if self.links and self.chance.random() < 0.2:
             path = self.chance.choice(sorted(self.links))
             self.links.remove(path)
-        elif path is not None:
+        elif path is not None and not self.loses(path):
             del self.files[path]
         else:
             return
@@ -310,9 +350,11 @@ class Case:
         if inode and inode.cut and not self.wild:
             word = "f"
         self.add(word, path)
+        self.note_sync(inode)
 
     def sync_all(self):
         self.add("y", ".")
+        self.note_commit()
 
     # Ops on descriptors that stay open.
 
@@ -349,6 +391,7 @@ class Case:
             if inode.cut and not self.wild:
                 word = "fo"
             self.add(word, number)
+            self.note_sync(inode)
         elif what < 0.9:
             self.add("du", number)
             self.kept.append(inode)
@@ -378,7 +421,7 @@ class Case:
             if self.chance.random() < share and (self.wild
                                                  or act != self.allocate):
                 act()
-        self.add("y", ".")
+        self.sync_all()
 
     def end(self):
         """The sync of something else shows what goes along with it."""
