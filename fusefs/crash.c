@@ -438,10 +438,12 @@ int crash_keep(struct volume *volume, const struct plan *plan,
 	struct risk_totals lost;
 	int r = 0;
 	risk_sum(volume, &before);
+	volume->rescuing = true;
 	if (plan->keep == PLAN_KEEP_ALL)
 		r = commit_all(volume);
 	else if (plan->keep == PLAN_KEEP_SHARE)
 		r = keep_share(volume, plan, ret_report);
+	volume->rescuing = false;
 	if (r < 0) {
 		errmsg_set(reterr_why,
 			   "cannot store what is to be kept: %s; free the"

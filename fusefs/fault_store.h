@@ -46,7 +46,8 @@ struct fault_deed {
 static inline bool fault_store_armed(const struct volume *volume,
 				     enum rule_point point)
 {
-	return volume->rules != NULL && rules_armed(volume->rules, point);
+	return volume->rules != NULL && rules_armed(volume->rules, point) &&
+	       !volume->rescuing;
 }
 
 /* No lock is held: looks up the names. inode may be NULL. */

@@ -29,12 +29,25 @@
 #define COPIED 'c'
 #define FAILED 'f'
 
+/* A pass over the store that takes no longer is as short as the last one, which
+ * syncs wait for, has to be. */
+#define SHORT_US 3000
+#define PASSES_MAX 8
+
 /* What it says at the end; the lists follow, each of so many bytes. */
 struct outcome {
 	int result;
 	struct errmsg why;
 	struct backend_report report; /* its pointers mean nothing */
 	size_t list_bytes[2];
+};
+
+/* One that is being taken. */
+struct taking {
+	const struct snapshot *snapshot;
+	struct store_copy *copy;
+	int directory;
+	int pipe_fds[2];
 };
 
 static uint64_t now_us(void)
@@ -249,13 +262,14 @@ static int move_in(struct volume *volume, int directory)
 	return r;
 }
 
-static int live_on(const struct snapshot *snapshot, int directory, int pipe_fd,
-		   struct outcome *outcome)
+static int live_on(const struct taking *taking, struct outcome *outcome)
 {
+	const struct snapshot *snapshot = taking->snapshot;
 	struct volume *volume = snapshot->volume;
-	int r = store_copy(volume->store, directory);
+	const struct timespec never = {0};
+	int r = store_copy_pass(taking->copy, &never, true);
 	const char copied = r < 0 ? FAILED : COPIED;
-	say(pipe_fd, &copied, 1);
+	say(taking->pipe_fds[1], &copied, 1);
 	if (r < 0) {
 		errmsg_set(&outcome->why,
 			   "cannot copy the store to '%.200s':"
@@ -263,7 +277,9 @@ static int live_on(const struct snapshot *snapshot, int directory, int pipe_fd,
 			   snapshot->directory, strerror(-r));
 		return r;
 	}
-	r = move_in(volume, directory);
+	r = store_copy_end(taking->copy);
+	if (r == 0)
+		r = move_in(volume, taking->directory);
 	pthread_mutex_unlock(&volume->lock);
 	pthread_mutex_unlock(&volume->commit_lock);
 	if (r == 0)
@@ -276,17 +292,18 @@ static int live_on(const struct snapshot *snapshot, int directory, int pipe_fd,
 	return r;
 }
 
-__attribute__((noreturn)) static void be_born(const struct snapshot *snapshot,
-					      int directory, int pipe_fd)
+__attribute__((noreturn)) static void be_born(const struct taking *taking)
 {
-	struct volume *volume = snapshot->volume;
+	struct volume *volume = taking->snapshot->volume;
+	int pipe_fd = taking->pipe_fds[1];
 	struct outcome outcome = {0};
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	store_forget_all_locked(volume->store);
-	const int keep[] = {directory, pipe_fd, scratch_fd(volume->scratch),
-			    store_root_fd(volume->store)};
+	const int keep[] = {
+		taking->directory, pipe_fd, scratch_fd(volume->scratch),
+		store_root_fd(volume->store), store_copy_fd(taking->copy)};
 	close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	outcome.result = live_on(snapshot, directory, pipe_fd, &outcome);
+	outcome.result = live_on(taking, &outcome);
 	const char *const lists[] = {outcome.report.lost_list,
 				     outcome.report.kept_list};
 	for (int i = 0; i < 2; i++)
@@ -322,11 +339,10 @@ static void move_again(struct volume *volume)
 
 /* Takes the commit lock, and keeps it. How long nobody was served is in the
  * report. */
-static int give_birth(const struct snapshot *snapshot, int directory,
-		      const int pipe_fds[2], pid_t *ret_pid,
+static int give_birth(const struct taking *taking, pid_t *ret_pid,
 		      struct backend_report *report)
 {
-	struct volume *volume = snapshot->volume;
+	struct volume *volume = taking->snapshot->volume;
 	/* What runs is waited for, and not counted: it is not held up. */
 	pthread_rwlock_wrlock(&volume->gate);
 	uint64_t begin = now_us();
@@ -338,7 +354,7 @@ static int give_birth(const struct snapshot *snapshot, int directory,
 	int r = pid < 0 ? -errno : 0;
 	move_again(volume);
 	if (pid == 0)
-		be_born(snapshot, directory, pipe_fds[1]);
+		be_born(taking);
 	pthread_mutex_unlock(&volume->lock);
 	if (r < 0)
 		volume->copying = false;
@@ -399,19 +415,38 @@ static int take_outcome(int pipe_fd, struct backend_report *report,
 	return outcome.result;
 }
 
-static int watch(const struct snapshot *snapshot, int directory,
-		 struct backend_report *report, struct errmsg *reterr_why)
+/* What can be copied while commits go on. */
+static void copy_ahead(const struct taking *taking)
 {
-	struct volume *volume = snapshot->volume;
+	struct volume *volume = taking->snapshot->volume;
+	uint64_t before_us = UINT64_MAX;
+	for (int i = 0; i < PASSES_MAX; i++) {
+		struct timespec quiet;
+		pthread_mutex_lock(&volume->commit_lock);
+		clock_gettime(CLOCK_REALTIME_COARSE, &quiet);
+		pthread_mutex_unlock(&volume->commit_lock);
+		uint64_t begin = now_us();
+		(void)store_copy_pass(taking->copy, &quiet, false);
+		uint64_t took_us = now_us() - begin;
+		/* Or as much changes as can be copied. */
+		if (took_us < SHORT_US || took_us > before_us / 4 * 3)
+			return;
+		before_us = took_us;
+	}
+}
+
+static int watch(struct taking *taking, struct backend_report *report,
+		 struct errmsg *reterr_why)
+{
+	struct volume *volume = taking->snapshot->volume;
 	cleanup_fd int in = -1;
 	cleanup_fd int out = -1;
-	int fds[2];
 	pid_t pid = -1;
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (pipe2(taking->pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
-	in = fds[0];
-	out = fds[1];
-	int r = give_birth(snapshot, directory, fds, &pid, report);
+	in = taking->pipe_fds[0];
+	out = taking->pipe_fds[1];
+	int r = give_birth(taking, &pid, report);
 	close(steal_fd(&out));
 	char copied = 0;
 	if (r == 0)
@@ -440,7 +475,13 @@ int snapshot_take(const struct snapshot *snapshot,
 	if (r < 0)
 		return r;
 	errmsg_set(reterr_why, "no snapshot: out of processes or memory");
-	r = watch(snapshot, directory, ret_report, reterr_why);
+	struct taking taking = {.snapshot = snapshot, .directory = directory};
+	r = store_copy_begin(snapshot->volume->store, directory, &taking.copy);
+	if (r == 0) {
+		copy_ahead(&taking);
+		r = watch(&taking, ret_report, reterr_why);
+	}
+	store_copy_free(taking.copy);
 	if (r < 0)
 		clear_directory(snapshot, directory, made);
 	close(directory);

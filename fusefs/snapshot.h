@@ -2,10 +2,11 @@
 /*
  * The image that a crash would leave now, in a directory, while programs go on.
  *
- * The process is doubled at one moment at which no request runs. The new one
- * copies the store, makes the copy its store, and then does to it what the crash
- * would do, by the same code. Until the store is copied no commit begins here; all
- * else goes on at once. Until all is done, bytes in the scratch file that the new
+ * The store is copied while commits go on, and again what they have changed. Then
+ * the process is doubled at one moment at which no request runs. The new one
+ * completes the copy, makes it its store, and then does to it what the crash would
+ * do, by the same code. Until the copy is complete no commit begins here; all else
+ * goes on at once. Until all is done, bytes in the scratch file that the new
  * process may read are neither overwritten nor given to others.
  */
 #ifndef FLAKEY_FUSEFS_SNAPSHOT_H

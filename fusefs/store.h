@@ -32,6 +32,7 @@ struct inode;
 struct record_attributes;
 struct record_space;
 struct store;
+struct store_copy;
 struct volume;
 
 /* Opens and locks the directory; refuses what cannot work, in words. */
@@ -52,9 +53,18 @@ int store_dup_root(struct store *store);
 int store_clear(struct store *store, const char *name);
 /* The same of any open directory. */
 int store_clear_at(int dirfd, const char *name);
-/* A copy of all that the store holds, in an open, empty directory. Nothing may
- * change meanwhile. */
-int store_copy(struct store *store, int directory);
+/* A copy of all that the store holds, in an open, empty directory, made in passes
+ * (store_copy.c). While the last one runs nothing may change; `quiet` is the time of
+ * CLOCK_REALTIME_COARSE at a moment before the pass at which no change was under
+ * way. The end, after the last pass, looks at the copy alone. */
+int store_copy_begin(struct store *store, int directory,
+		     struct store_copy **ret_copy);
+int store_copy_pass(struct store_copy *copy, const struct timespec *quiet,
+		    bool last);
+int store_copy_end(struct store_copy *copy);
+/* The descriptor that it keeps open besides the directory. */
+int store_copy_fd(const struct store_copy *copy);
+void store_copy_free(struct store_copy *copy);
 /* Closes every descriptor but that of the root, in use or not. */
 void store_forget_all_locked(struct store *store);
 int store_root_fd(const struct store *store);

@@ -119,6 +119,9 @@ struct volume {
 	void *bad_blocks_user;
 	/* While a crash still has the kernel's caches to invalidate. */
 	_Atomic bool invalidating;
+	/* While a crash stores what survives it: no program asks for that, and
+	 * so no rule acts on it. Changes with the gate closed. */
+	_Atomic bool rescuing;
 	/* While a snapshot reads the scratch file: nothing is overwritten there;
 	 * changes only with the gate closed. */
 	_Atomic bool copying;
