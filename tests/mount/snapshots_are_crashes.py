@@ -228,6 +228,10 @@ def wrong_in(place, writer, before, after):
                 text = file.read().decode()
             if name[0] == "n" and text not in ("", name[1:].split(".")[0]):
                 return f"{path}/{name} is {text}"
+            # A name comes after its slot, whatever was copied first.
+            if name[0] == "n" and path.endswith(writer.here[-3:]) and \
+                    int(name[1:].split(".")[0]) > len(slots):
+                return f"{path}/{name} without slot, of {len(slots)}"
     return None
 
 
