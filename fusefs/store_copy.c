@@ -470,7 +470,7 @@ static int move_up(struct store_copy *copy)
 {
 	const struct frame *frame =
 		list_entry(copy->frames.prev, struct frame, link);
-	struct stat st;
+	struct stat st = {0};
 	int r = move_to(copy, "..");
 	if (r == 0 && fstat(copy->from, &st) < 0)
 		r = -errno;
