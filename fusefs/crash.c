@@ -457,7 +457,10 @@ int crash_keep(struct volume *volume, const struct plan *plan,
 	ret_report->lost_bytes = lost.dirty_bytes + lost.dropped_bytes;
 	ret_report->lost_files = lost.files;
 	ret_report->kept_records = before.records - lost.records;
-	ret_report->kept_bytes = before.dirty_bytes - lost.dirty_bytes;
+	/* Bytes that the disk dropped meanwhile are lost. */
+	uint64_t bytes = before.dirty_bytes + before.dropped_bytes;
+	if (bytes > ret_report->lost_bytes)
+		ret_report->kept_bytes = bytes - ret_report->lost_bytes;
 	ret_report->lost_list = describe_losses(volume);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "common/event.h"
 #include "common/plan.h"
 #include "fusefs/crash.h"
+#include "fusefs/fault.h"
 #include "fusefs/inode.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
@@ -33,6 +34,10 @@
  * syncs wait for, has to be. */
 #define SHORT_US 3000
 #define PASSES_MAX 8
+
+#define GATE_PATIENCE_NS 4000000
+#define GATE_PAUSE_NS 16000000
+#define GATE_TRIES_MAX 500
 
 /* What it says at the end; the lists follow, each of so many bytes. */
 struct outcome {
@@ -204,13 +209,20 @@ static int clear_entry(void *user, const struct dirent *entry)
 
 /* As it was. What cannot be removed stays. */
 static void clear_directory(const struct snapshot *snapshot, int directory,
-			    bool made)
+			    const struct stat *before, bool made)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		(void)store_each_entry(fd, clear_entry, &directory);
-	if (made)
+	if (made) {
 		(void)rmdir(snapshot->directory);
+		return;
+	}
+	/* It may have been dressed as the root of the store. */
+	const struct timespec times[2] = {before->st_atim, before->st_mtim};
+	if (fchown(directory, before->st_uid, before->st_gid) == 0)
+		(void)fchmod(directory, before->st_mode & 07777);
+	(void)futimens(directory, times);
 }
 
 /* The new process */
@@ -256,6 +268,8 @@ static int move_in(struct volume *volume, int directory)
 		return -ENOMEM;
 	volume->events = events; /* the other one's lock may be taken */
 	volume->copying = false;
+	if (volume->faults != NULL) /* they sleep in a crash */
+		fault_hold(volume->faults, FAULT_SLEEPERS_ALL);
 	int r = scratch_part(volume->scratch);
 	if (r == 0)
 		store_move_locked(volume->store, directory);
@@ -337,14 +351,33 @@ static void move_again(struct volume *volume)
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
+/* Who waits for the gate holds up all requests, and those that run may be syncs of
+ * much data: it is waited for in small portions, and in one only at last. */
+static void close_gate(struct volume *volume)
+{
+	const struct timespec pause = {.tv_nsec = GATE_PAUSE_NS};
+	for (int i = 0; i < GATE_TRIES_MAX; i++) {
+		struct timespec end;
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_nsec += GATE_PATIENCE_NS;
+		if (end.tv_nsec >= 1000000000) {
+			end.tv_nsec -= 1000000000;
+			end.tv_sec++;
+		}
+		if (pthread_rwlock_timedwrlock(&volume->gate, &end) == 0)
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
+	pthread_rwlock_wrlock(&volume->gate);
+}
+
 /* Takes the commit lock, and keeps it. How long nobody was served is in the
  * report. */
 static int give_birth(const struct taking *taking, pid_t *ret_pid,
 		      struct backend_report *report)
 {
 	struct volume *volume = taking->snapshot->volume;
-	/* What runs is waited for, and not counted: it is not held up. */
-	pthread_rwlock_wrlock(&volume->gate);
+	close_gate(volume);
 	uint64_t begin = now_us();
 	pthread_mutex_lock(&volume->commit_lock);
 	scratch_pin(volume->scratch);
@@ -456,9 +489,9 @@ static int watch(struct taking *taking, struct backend_report *report,
 		r = take_outcome(in, report, reterr_why);
 	if (pid > 0)
 		(void)waitpid(pid, NULL, 0); /* it has said all there is */
-	pthread_rwlock_wrlock(&volume->gate);
+	/* Without the gate, as nobody reads the bytes any more; to wait for it
+	 * would hold up all behind a sync that takes long. */
 	volume->copying = false;
-	pthread_rwlock_unlock(&volume->gate);
 	scratch_unpin(volume->scratch);
 	return r;
 }
@@ -469,6 +502,7 @@ int snapshot_take(const struct snapshot *snapshot,
 	uint64_t begin = now_us();
 	int directory = -1;
 	bool made = false;
+	struct stat before = {0};
 	int r = crash_check(snapshot->volume, snapshot->plan, reterr_why);
 	if (r == 0)
 		r = open_directory(snapshot, &directory, &made, reterr_why);
@@ -477,13 +511,15 @@ int snapshot_take(const struct snapshot *snapshot,
 	errmsg_set(reterr_why, "no snapshot: out of processes or memory");
 	struct taking taking = {.snapshot = snapshot, .directory = directory};
 	r = store_copy_begin(snapshot->volume->store, directory, &taking.copy);
+	if (r == 0 && fstat(directory, &before) < 0)
+		r = -errno;
 	if (r == 0) {
 		copy_ahead(&taking);
 		r = watch(&taking, ret_report, reterr_why);
 	}
 	store_copy_free(taking.copy);
 	if (r < 0)
-		clear_directory(snapshot, directory, made);
+		clear_directory(snapshot, directory, &before, made);
 	close(directory);
 	ret_report->elapsed_us = now_us() - begin;
 	return r;

@@ -49,15 +49,45 @@ static uint64_t mix(uint64_t hash, const void *data, size_t size)
 	return XXH3_64bits_withSeed(data, size, hash);
 }
 
+/* A piece of READ_BYTES, or what the file has of it; without a trace if it is zeros,
+ * as it would be in a hole. */
+static int hash_piece(struct walk *walk, int fd, off_t offset, uint64_t *hash)
+{
+	size_t size = 0;
+	while (size < READ_BYTES) {
+		ssize_t n = pread(fd, walk->buffer + size, READ_BYTES - size,
+				  offset + (off_t)size);
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		size += (size_t)n;
+	}
+	if (size == 0 ||
+	    (walk->buffer[0] == '\0' &&
+	     memcmp(walk->buffer, walk->buffer + 1, size - 1) == 0))
+		return 0;
+	*hash = mix(*hash, &offset, sizeof(offset));
+	*hash = mix(*hash, walk->buffer, size);
+	return 0;
+}
+
+/* Holes are not read: there may be far more of them than of data. */
 static int hash_data(struct walk *walk, int fd, uint64_t *hash)
 {
-	ssize_t n;
-	off_t offset = 0;
-	while ((n = pread(fd, walk->buffer, READ_BYTES, offset)) > 0) {
-		*hash = mix(*hash, walk->buffer, (size_t)n);
-		offset += n;
+	int64_t offset = 0;
+	int r = 0;
+	while (r == 0) {
+		int64_t data = store_seek(fd, offset, false);
+		if (data == -ENXIO)
+			return 0;
+		if (data < 0)
+			return (int)data;
+		data -= data % READ_BYTES;
+		r = hash_piece(walk, fd, data, hash);
+		offset = data + READ_BYTES;
 	}
-	return n < 0 ? -errno : 0;
+	return r;
 }
 
 /* A file system without xattrs has none. */

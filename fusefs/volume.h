@@ -122,8 +122,8 @@ struct volume {
 	/* While a crash stores what survives it: no program asks for that, and
 	 * so no rule acts on it. Changes with the gate closed. */
 	_Atomic bool rescuing;
-	/* While a snapshot reads the scratch file: nothing is overwritten there;
-	 * changes only with the gate closed. */
+	/* While a snapshot reads the scratch file: nothing is overwritten there.
+	 * It begins with the gate closed. */
 	_Atomic bool copying;
 	_Atomic uint32_t syncs_of_all; /* and one, so that 0 is before all */
 	_Atomic uint64_t commits;
