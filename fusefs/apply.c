@@ -376,7 +376,8 @@ static int apply_pieces_unlocked(struct volume *volume, struct record *record,
 	inode_pin(inode);
 	pthread_mutex_unlock(&volume->lock);
 	struct apply_lost lost = {0};
-	int r = apply_pieces(volume, inode, fd, &record->pieces, &lost);
+	int r = apply_pieces(volume, inode, fd, &record->pieces,
+			     record->maps_only ? NULL : &lost);
 	/* Who syncs the file is told, this commit is not about it. */
 	(void)apply_lose(volume, inode, &lost);
 	pthread_mutex_lock(&volume->lock);

@@ -10,6 +10,7 @@
 #include "fusefs/extents.h"
 #include "fusefs/fault_store.h"
 #include "fusefs/inode.h"
+#include "fusefs/profile.h"
 #include "fusefs/refuse.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
@@ -54,10 +55,10 @@ struct passage {
 };
 
 static int note_lost(struct passage *passage, const struct record_piece *part,
-		     const struct fault_deed *deed, int error)
+		     int error)
 {
 	struct apply_lost *lost = passage->lost;
-	if (deed->dropped && error == 0)
+	if (error == 0)
 		return journal_add_piece(&lost->dropped,
 					 &lost->dropped_capacity, part);
 	if (lost->error == 0)
@@ -92,6 +93,54 @@ static int harm(struct passage *passage, const struct record_piece *part,
 	return store_write(passage->fd, data, (size_t)n, part->offset_bytes);
 }
 
+static int write_part(struct passage *passage, const struct record_piece *part)
+{
+	for (int64_t n = 0; n < part->length_bytes;) {
+		ssize_t came = apply_part(&passage->io, passage->fd, part, n,
+					  &passage->buffer);
+		if (came < 0)
+			return (int)came;
+		n += came;
+	}
+	return 0;
+}
+
+/* A transfer of which rules keep something from the store. Where a failing block
+ * spoils what is written with it, that is all of it. */
+static int split_part(struct passage *passage, const struct record_piece *part,
+		      const struct fault_deed *deed)
+{
+	bool whole =
+		profile_failure(passage->io.volume->profile)->all_or_nothing &&
+		deed->simulated;
+	int64_t end = part->offset_bytes + part->length_bytes;
+	int64_t to;
+	int r = 0;
+	for (int64_t from = part->offset_bytes; r == 0 && from < end;
+	     from = to) {
+		enum fault_fate fate = fault_store_fate(deed, from, end, &to);
+		if (whole) {
+			fate = FAULT_REFUSED;
+			to = end;
+		}
+		const struct record_piece cut = {
+			.offset_bytes = from,
+			.length_bytes = to - from,
+			.source = part->source +
+				  (uint64_t)(from - part->offset_bytes),
+		};
+		if (fate == FAULT_WRITTEN)
+			r = write_part(passage, &cut);
+		else
+			r = note_lost(passage, &cut,
+				      fate == FAULT_REFUSED ? deed->error : 0);
+		/* Of what is refused the profile knows. */
+		if (r == 0 && fate == FAULT_DROPPED)
+			r = reach(passage->fd, to);
+	}
+	return r;
+}
+
 /* The next bytes of a piece, as the rules will have it: how many, or an error. */
 static ssize_t pass_part(struct passage *passage,
 			 const struct record_piece *piece, int64_t done)
@@ -109,26 +158,11 @@ static ssize_t pass_part(struct passage *passage,
 	struct fault_deed deed;
 	int r = fault_store_ask(&passage->rules, part.offset_bytes,
 				part.length_bytes, &deed);
-	if (r < 0 && !deed.simulated)
-		return r;
 	bool written = r == 0 && !deed.dropped;
-	if (!written)
-		r = note_lost(passage, &part, &deed, r);
-	if (!written && r == 0)
-		r = reach(passage->fd, part.offset_bytes + part.length_bytes);
-	for (int64_t n = 0; written && r == 0 && n < part.length_bytes;) {
-		const struct record_piece rest = {
-			.offset_bytes = part.offset_bytes,
-			.length_bytes = part.length_bytes,
-			.source = part.source,
-		};
-		ssize_t came = apply_part(&passage->io, passage->fd, &rest, n,
-					  &passage->buffer);
-		if (came < 0)
-			r = (int)came;
-		else
-			n += came;
-	}
+	if (deed.simulated || (r == 0 && deed.dropped))
+		r = split_part(passage, &part, &deed);
+	else if (r == 0)
+		r = write_part(passage, &part);
 	if (written && r == 0 && deed.harms > 0)
 		r = harm(passage, &part, &deed);
 	fault_store_done(&deed);

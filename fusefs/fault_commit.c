@@ -18,6 +18,7 @@ int fault_commit_begin(struct fault_commit *asked, struct volume *volume,
 		fault_store_begin(&asked->store, volume, inode,
 				  RULE_STORE_COMMIT);
 		int r = fault_store_ask(&asked->store, -1, -1, &deed);
+		fault_store_done(&deed);
 		if (r < 0 && !deed.simulated) {
 			fault_store_end(&asked->store);
 			return r;
@@ -30,8 +31,6 @@ int fault_commit_begin(struct fault_commit *asked, struct volume *volume,
 			};
 		asked->fail_after = r == 0 ? deed.fail_after : 0;
 		obeys |= r < 0 || deed.dropped;
-		if (r == 0)
-			fault_store_done(&deed);
 	}
 	if (obeys)
 		commit_obey(&asked->obeyed);

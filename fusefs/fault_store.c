@@ -15,6 +15,9 @@
 /* A file with more names is found by the first ones. */
 #define NAMES_MAX 16
 
+/* A disk refuses whole ones. */
+#define SECTOR_BYTES 512
+
 static int add_name(void *data, size_t index, struct text *text)
 {
 	const struct fault_store *store = data;
@@ -188,6 +191,7 @@ static int fail(const struct question *question,
 	log_words(question->store, question->hit, verdict,
 		  error_name(verdict->error));
 	question->deed->simulated = true;
+	question->deed->error = -verdict->error;
 	return -verdict->error;
 }
 
@@ -300,6 +304,7 @@ int fault_store_ask(struct fault_store *store, int64_t offset_bytes,
 	struct rule_verdicts *verdicts = &ret_deed->verdicts;
 	ret_deed->dropped = false;
 	ret_deed->simulated = false;
+	ret_deed->error = 0;
 	ret_deed->fail_after = 0;
 	ret_deed->harms = 0;
 	verdicts->count = 0;
@@ -320,9 +325,40 @@ int fault_store_ask(struct fault_store *store, int64_t offset_bytes,
 			return r;
 		}
 	}
-	if (r < 0)
-		rules_done(verdicts);
 	return r;
+}
+
+static enum fault_fate fate_of_sector(const struct fault_deed *deed,
+				      int64_t from)
+{
+	enum fault_fate fate = FAULT_WRITTEN;
+	for (size_t i = 0; i < deed->verdicts.count; i++) {
+		const struct rule_verdict *verdict = &deed->verdicts.list[i];
+		if ((verdict->id != TERMS_RETURN && verdict->id != RULE_DROP) ||
+		    !rule_selects_range(verdict->rule, from,
+					from + SECTOR_BYTES))
+			continue;
+		if (verdict->id == TERMS_RETURN)
+			return FAULT_REFUSED;
+		fate = FAULT_DROPPED;
+	}
+	return fate;
+}
+
+enum fault_fate fault_store_fate(const struct fault_deed *deed, int64_t from,
+				 int64_t to, int64_t *ret_to)
+{
+	int64_t sector = from / SECTOR_BYTES * SECTOR_BYTES;
+	*ret_to = to;
+	if (!deed->simulated && !deed->dropped)
+		return FAULT_WRITTEN;
+	enum fault_fate fate = fate_of_sector(deed, sector);
+	for (sector += SECTOR_BYTES; sector < to; sector += SECTOR_BYTES)
+		if (fate_of_sector(deed, sector) != fate) {
+			*ret_to = sector;
+			break;
+		}
+	return fate;
 }
 
 int fault_store_after(struct fault_store *store, int64_t offset_bytes,
@@ -369,11 +405,10 @@ static int read_run(struct fault_store *store, char *data, int64_t from,
 {
 	struct fault_deed deed;
 	int r = fault_store_ask(store, from, to - from, &deed);
-	if (r < 0)
-		return r;
-	fault_store_harm(store, &deed, data, (size_t)(to - from), from);
+	if (r == 0)
+		fault_store_harm(store, &deed, data, (size_t)(to - from), from);
 	fault_store_done(&deed);
-	return fault_store_after(store, from, to - from);
+	return r < 0 ? r : fault_store_after(store, from, to - from);
 }
 
 /* Holes are not read from a disk. */

@@ -38,6 +38,7 @@ struct fault_deed {
 	bool dropped;
 	/* With an error: the disk has said so, not the real store. */
 	bool simulated;
+	int error;	/* which it said, negative, or 0 */
 	int fail_after; /* the error that it ends with though it is done */
 	size_t harms;
 	struct rule_verdicts verdicts;
@@ -55,11 +56,21 @@ void fault_store_begin(struct fault_store *store, struct volume *volume,
 		       struct inode *inode, enum rule_point point);
 void fault_store_end(struct fault_store *store);
 
-/* 0: it is to be done, as *ret_deed says, which is to be given to
- * fault_store_done(). -FAULT_AGAIN, or another negative errno: it is not done, and
- * of the deed only `simulated` is set. A commit has no range: -1. */
+/* 0: it is to be done, as *ret_deed says. -FAULT_AGAIN, or another negative errno:
+ * it is not done; but if the deed is simulated, what rules do not select of a
+ * transfer is. In any case the deed is to be given to fault_store_done(). A commit
+ * has no range: -1. */
 int fault_store_ask(struct fault_store *store, int64_t offset_bytes,
 		    int64_t length_bytes, struct fault_deed *ret_deed);
+enum fault_fate {
+	FAULT_WRITTEN,
+	FAULT_DROPPED,
+	FAULT_REFUSED,
+};
+/* What becomes of all bytes of a transfer in [from, *ret_to), which is at most to:
+ * rules for some bytes are for the sectors that these are in. */
+enum fault_fate fault_store_fate(const struct fault_deed *deed, int64_t from,
+				 int64_t to, int64_t *ret_to);
 /* It is done: 0, or the error (negative) that it ends with all the same. */
 int fault_store_after(struct fault_store *store, int64_t offset_bytes,
 		      int64_t length_bytes);

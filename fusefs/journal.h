@@ -102,6 +102,7 @@ struct record {
 	uint64_t seq;
 	int64_t time_ns; /* CLOCK_REALTIME */
 	enum record_kind kind;
+	bool maps_only;		/* zeros for blocks without data: no transfer */
 	struct inode *inode;	/* pinned */
 	struct inode *replaced; /* pinned, or NULL */
 	struct dentry *from;	/* pending, or NULL */

@@ -116,6 +116,7 @@ static int map_unstored(struct volume *volume, struct inode *inode, int fd,
 	};
 	if (zeros.record == NULL)
 		return -ENOMEM;
+	zeros.record->maps_only = true;
 	size_t had = 0;
 	/* Without room for zeros the blocks are holes, which read the same. */
 	int r = scratch_alloc(volume->scratch, ZEROS_BYTES, &zeros.source,

@@ -91,6 +91,16 @@ int64_t rule_sleep_ns(const struct rule_verdict *verdict, size_t size_bytes)
 	}
 }
 
+bool rule_selects_range(const struct rule *rule, int64_t from, int64_t to)
+{
+	const struct rule_select *select = &rule->select;
+	bool selects = select->range_count == 0;
+	for (size_t i = 0; i < select->range_count; i++)
+		selects |= from < select->ranges[i].end &&
+			   select->ranges[i].begin < to;
+	return selects;
+}
+
 void rule_ref(struct rule *rule)
 {
 	atomic_fetch_add_explicit(&rule->refs, 1, memory_order_relaxed);

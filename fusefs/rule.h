@@ -162,6 +162,10 @@ uint64_t rule_take(const struct rule_verdict *verdict, uint64_t bytes);
 /* Of RULE_SHORT: how many bytes of a transfer of that size go through. */
 size_t rule_short_bytes(const struct rule_verdict *verdict, size_t size_bytes);
 
+/* Whether the ranges of its selector have to do with a byte in [from, to); of a
+ * rule without any, each byte. */
+bool rule_selects_range(const struct rule *rule, int64_t from, int64_t to);
+
 /* Of TERMS_SLEEP, TERMS_DELAY and RULE_SLOW: for how long, for a transfer of
  * that size (0 for others). TERMS_PAUSE: -1, for ever. */
 int64_t rule_sleep_ns(const struct rule_verdict *verdict, size_t size_bytes);
