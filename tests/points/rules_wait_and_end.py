@@ -80,9 +80,12 @@ class Mount:
 
     def unmount(self):
         """Whatever has become of it."""
-        subprocess.run([FLAKEY, "umount", self.dir], check=False,
-                       timeout=DEADLINE_S, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+        try:
+            subprocess.run([FLAKEY, "umount", self.dir], check=False,
+                           timeout=DEADLINE_S, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            os.kill(self.pid, signal.SIGKILL)
         for command in (["umount", "-l"], ["fusermount3", "-uqz"]):
             if f" {self.dir} " in open("/proc/self/mountinfo").read():
                 subprocess.run([*command, self.dir], check=False,
@@ -103,6 +106,7 @@ def end_of(program):
     try:
         return program.wait(DEADLINE_S)
     except subprocess.TimeoutExpired:
+        program.kill()
         return None
 
 
@@ -193,12 +197,13 @@ def test_side_by_side():
             os.write(fds[-1], b"x")
             os.fsync(fds[-1])
         mount.rules(rule)
-        threads = [threading.Thread(target=use, args=(fd,)) for fd in fds]
+        threads = [threading.Thread(target=use, args=(fd,), daemon=True)
+                   for fd in fds]
         begin = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(DEADLINE_S)
         took = time.monotonic() - begin
         mount.rules("")
         for fd in fds:
