@@ -395,7 +395,9 @@ static int apply_data(struct volume *volume, struct record *record, int fd)
 		return r;
 	struct store_privileges privileges;
 	store_save_privileges(record->inode, fd, st.st_mode, &privileges);
-	if (record->kind == RECORD_SIZE)
+	if (record->grows && st.st_size >= record->size_bytes)
+		r = 0;
+	else if (record->kind == RECORD_SIZE)
 		r = store_truncate(fd, record->size_bytes);
 	else if (record->kind == RECORD_SPACE)
 		r = store_space(fd, &record->space);

@@ -112,6 +112,7 @@ struct record {
 	uint64_t group; /* of records that are one change; 0: of no other */
 	bool selected;	/* by the commit that is on its way (partial.c) */
 	bool moved;	/* half of a rename between directories */
+	bool grows;	/* a size: one that is larger already stays */
 	bool dropped; /* a commit that comes to it drops it, whatever the mode */
 	union {
 		struct record_attributes attributes; /* CREATE too */

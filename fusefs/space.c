@@ -257,6 +257,8 @@ static int record_size(const struct request *request)
 	if (record == NULL)
 		return -ENOMEM;
 	record->size_bytes = size;
+	/* The store's file is longer where cutting it off was dropped. */
+	record->grows = true;
 	journal_append(&request->volume->journal, record);
 	inode->written->journal_size_bytes = size;
 	return 0;

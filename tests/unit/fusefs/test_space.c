@@ -218,7 +218,7 @@ static void zeros_over_what_was_dropped_leave_the_size(void **state)
 	assert_int_equal(
 		space_allocate(sandbox->volume, a,
 			       FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0,
-			       4096),
+			       100),
 		0);
 	sandbox_sync(sandbox);
 	sandbox_expect_stored(sandbox, "a[0:]");
@@ -227,6 +227,28 @@ static void zeros_over_what_was_dropped_leave_the_size(void **state)
 	sandbox_expect_live(sandbox, sandbox_find(sandbox, "a"), "0*10");
 	sandbox_crash(sandbox);
 	sandbox_expect_same(sandbox, "after the crash");
+}
+
+static void size_before_a_hole_does_not_cut_what_was_not(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct inode *a = sandbox_put(sandbox, "a", 9000, 'a');
+
+	sandbox_sync(sandbox);
+	sandbox_set_mode(sandbox, MODE_DROP_WRITES);
+	assert_int_equal(tail_truncate(sandbox->volume, a, 0), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	sandbox_set_mode(sandbox, MODE_ALLOW_WRITES);
+	assert_int_equal(sandbox_write(sandbox, a, 8192, 100, 'b'), 0);
+	assert_int_equal(sandbox_fsync(sandbox, "a"), 0);
+	/* The journal knows of no size any more, and makes it 4096. */
+	assert_int_equal(
+		space_allocate(sandbox->volume, a,
+			       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			       4096),
+		0);
+	sandbox_sync(sandbox);
+	sandbox_expect_live(sandbox, a, "0*8192 b*100");
 }
 
 /* What xfs writes around a new end is written where the file has blocks. */
@@ -266,6 +288,7 @@ int main(void)
 		cmocka_unit_test(hole_that_a_new_size_cuts_stays_a_hole),
 		SANDBOX_TEST(range_of_a_dropped_file_is_lost_and_others_arrive),
 		SANDBOX_TEST(zeros_over_what_was_dropped_leave_the_size),
+		SANDBOX_TEST(size_before_a_hole_does_not_cut_what_was_not),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
