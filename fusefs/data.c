@@ -388,6 +388,9 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		return r;
 	if (data_extents(volume, inode) == NULL)
 		return -ENOMEM;
+	static const char zeros[DATA_PAGE];
+	struct part gap = {.data = zeros, .offset = inode->size_bytes};
+	gap.size = (size_t)(data_gap_end(volume, inode, offset) - gap.offset);
 	struct record *record;
 	r = grow_in_block(volume, inode, offset, end, &record);
 	if (r == 0)
@@ -401,6 +404,9 @@ static int write_locked(struct volume *volume, struct inode *inode,
 		data_trim(volume, inode);
 		return r;
 	}
+	/* Without it these bytes are zeros as well. */
+	if (gap.size > 0 && !part->dropped)
+		(void)write_extents(volume, inode, &gap);
 	if (record != NULL) {
 		inode->written->journal_size_bytes = record->size_bytes;
 		append_record(volume, inode, record);

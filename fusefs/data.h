@@ -70,6 +70,11 @@ void data_order(struct volume *volume, struct inode *inode, int64_t offset);
 void data_order_direct(struct volume *volume, struct inode *inode, int64_t from,
 		       int64_t to);
 
+/* A write behind the end zeroes what is left of the block with the end, if that is
+ * there, in the page cache: up to where. xfs_file_write_checks(). Lock held. */
+int64_t data_gap_end(struct volume *volume, struct inode *inode,
+		     int64_t offset);
+
 /* Whether a page is dirty because a truncation zeroed a part of it: it is not
  * any more. If error is not 0, that is what the file's descriptors are told. No
  * lock held. */

@@ -239,8 +239,12 @@ static bool any_without(struct volume *volume, struct inode *inode, int fd,
 	     extent = extents_next(extent)) {
 		if (extent->state != EXTENT_DIRTY)
 			continue;
-		int64_t block = extent->offset_bytes / size * size;
-		for (; block < extents_end(extent); block += size)
+		int64_t block = extent->offset_bytes > from
+					? extent->offset_bytes
+					: from;
+		int64_t end =
+			extents_end(extent) < to ? extents_end(extent) : to;
+		for (block = block / size * size; block < end; block += size)
 			if (!has_space(volume, inode, fd, block))
 				return true;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* data=ordered: bytes that the next commit of names writes out, where they have
- * blocks then. */
+/* What goes out with more than was asked for. data=ordered: bytes that the next commit
+ * of names writes out, where they have blocks then. */
 #include "fusefs/data.h"
 #include "fusefs/extents.h"
 #include "fusefs/inode.h"
@@ -45,4 +45,20 @@ void data_order(struct volume *volume, struct inode *inode, int64_t offset)
 	    (!dirty && !data_is_allocated(volume, inode, -1, begin)))
 		return;
 	data_order_bytes(volume, inode, begin, begin + block);
+}
+
+int64_t data_gap_end(struct volume *volume, struct inode *inode, int64_t offset)
+{
+	int64_t block = profile_block_bytes(volume->profile);
+	int64_t end = inode->size_bytes;
+	int64_t begin = end / block * block;
+	const struct extent *extent = extents_at(inode->extents, begin);
+	bool dirty = extent != NULL && extent->state == EXTENT_DIRTY &&
+		     extent->offset_bytes < end;
+
+	if (offset <= end || end == begin ||
+	    !profile_writes_tail(volume->profile) ||
+	    (!dirty && !data_is_allocated(volume, inode, -1, begin)))
+		return end;
+	return offset < begin + block ? offset : begin + block;
 }

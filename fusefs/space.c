@@ -35,6 +35,7 @@ struct request {
 	int mode;
 	int64_t offset;
 	int64_t end;
+	bool ends_dirty; /* the last byte of the file was unsynced before */
 };
 
 /* The combinations that ext4, xfs and btrfs accept. */
@@ -292,6 +293,9 @@ static int allocate_locked(struct request *request)
 		.length_bytes = request->end - request->offset,
 	};
 	int64_t size = inode->size_bytes;
+	const struct extent *last_extent = extents_at(inode->extents, size - 1);
+	request->ends_dirty = size > 0 && last_extent != NULL &&
+			      last_extent->state == EXTENT_DIRTY;
 	r = push_range(request);
 	/* What has no space yet gets some that waits to be written. */
 	bool first = has_block(request, request->offset);
@@ -317,10 +321,40 @@ static int allocate_locked(struct request *request)
 		data_order(volume, inode, request->end);
 	if (size != inode->size_bytes)
 		inode->written->journal_size_bytes = size;
+	/* The record makes the store's file as long, whatever was unsynced. */
+	bool grows = !(request->mode & (FALLOC_FL_KEEP_SIZE | MODE_MOVES));
+	if (grows && request->end > inode->written->journal_size_bytes)
+		inode->written->journal_size_bytes = request->end;
 	inode->size_bytes = size;
 	inode_touch(volume, inode,
 		    INODE_CHANGE_CONTENT | INODE_CHANGE_DATASYNC);
 	return 0;
+}
+
+/* Zeroing a part of the last block leaves it as unsynced as it was: what is to tell
+ * the store of the size is written as zeros. */
+static int zero_end(const struct request *request)
+{
+	static const char zeros[DATA_PAGE];
+	struct inode *inode = request->inode;
+	int64_t block = profile_block_bytes(request->volume->profile);
+	slimlock_read(&inode->lock);
+	int64_t size = inode->size_bytes;
+	bool told = !request->ends_dirty ||
+		    size <= inode->written->journal_size_bytes;
+	slimlock_unlock(&inode->lock);
+	int64_t from = (size - 1) / block * block;
+	if (from < request->offset)
+		from = request->offset;
+	if (told || !(request->mode & MODE_ZEROES) || from >= size ||
+	    size > request->end)
+		return 0;
+	const struct data_write write = {
+		.data = zeros,
+		.size_bytes = (size_t)(size - from),
+		.offset_bytes = from,
+	};
+	return data_write(request->volume, inode, &write);
 }
 
 int space_allocate(struct volume *volume, struct inode *inode, int mode,
@@ -353,6 +387,8 @@ int space_allocate(struct volume *volume, struct inode *inode, int mode,
 	slimlock_write(&inode->lock);
 	r = allocate_locked(&request);
 	slimlock_unlock(&inode->lock);
+	if (r == 0 && profile_grows_in_block(volume->profile))
+		r = zero_end(&request);
 	if (request.fd >= 0)
 		store_put_fd(volume->store, inode);
 	return r;

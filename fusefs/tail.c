@@ -182,6 +182,17 @@ static struct ends ends_of(struct inode *inode)
 	return ends;
 }
 
+/* What writes pages makes the file forget an earlier truncation: xfs_vm_writepages().
+ * One that shrinks it is noted after that. */
+static void grow_writes(struct volume *volume, struct inode *inode, bool zeroes)
+{
+	slimlock_write(&inode->lock);
+	release_writes(volume, inode);
+	if (zeroes)
+		release_syncs(volume, inode);
+	slimlock_unlock(&inode->lock);
+}
+
 int tail_truncate(struct volume *volume, struct inode *inode, int64_t size)
 {
 	struct ends ends = ends_of(inode);
@@ -200,8 +211,11 @@ int tail_truncate(struct volume *volume, struct inode *inode, int64_t size)
 		cuts_block(volume, inode, size < ends.live ? size : ends.live);
 	int r = data_truncate(volume, inode, size);
 	if (r == 0 &&
-	    (zeroes || (size > ends.stored && ends.live != ends.stored)))
+	    (zeroes || (size > ends.stored && ends.live != ends.stored))) {
+		if (size > ends.live)
+			grow_writes(volume, inode, zeroes);
 		write_pages(volume, inode, ends.stored, size);
+	}
 	return r;
 }
 
@@ -298,7 +312,9 @@ int tail_allocate(struct volume *volume, struct inode *inode, int mode,
 		       : space_allocate(volume, inode, mode, offset, length);
 	int64_t size = ends_of(inode).live;
 	if (r == 0 && tail && size > ends.live &&
-	    (cuts || ends.live != ends.stored))
+	    (cuts || ends.live != ends.stored)) {
+		grow_writes(volume, inode, cuts);
 		write_pages(volume, inode, ends.stored, size);
+	}
 	return r;
 }

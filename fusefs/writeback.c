@@ -63,6 +63,32 @@ static int hold_piece(struct volume *volume, struct record_pieces *pieces,
 	return r;
 }
 
+/* A sync of some pages of a file, and nothing that a mode takes away. */
+static bool looks_at_blocks(const struct writeback *writeback)
+{
+	return !writeback->stored_only && writeback->to != DATA_END &&
+	       writeback->mode == MODE_ALLOW_WRITES &&
+	       profile_grows_in_block(writeback->volume->profile);
+}
+
+/* Where all blocks of a page are there, ext4 writes them and leaves the size as it
+ * is: what lies behind the stored end stays unsynced, until a page that needs a
+ * block makes the file longer. mpage_map_and_submit_extent(). */
+static int64_t end_of_range(const struct writeback *writeback,
+			    struct inode *inode, int fd)
+{
+	struct volume *volume = writeback->volume;
+	int64_t to = writeback->to;
+	if (!looks_at_blocks(writeback) || fd < 0 || inode->written == NULL ||
+	    to >= inode->size_bytes)
+		return to;
+	int64_t stored = inode->written->journal_size_bytes;
+	while (to > writeback->from && to > stored &&
+	       !data_allocates(volume, inode, fd, to - DATA_PAGE, to))
+		to -= DATA_PAGE;
+	return to > stored || stored > writeback->to ? to : stored;
+}
+
 /* Holds the dirty data of the range, so that it can be copied without a lock.
  * Writers then leave it alone (flushing). */
 static int hold_dirty(const struct writeback *writeback, struct inode *inode,
@@ -73,8 +99,9 @@ static int hold_dirty(const struct writeback *writeback, struct inode *inode,
 	size_t capacity = 0;
 	struct data_run run = {.to = writeback->from};
 	int r = 0;
-	while (r == 0 && data_next_run(&blocks, run.to, writeback->to,
-				       writeback->stored_only, &run))
+	int64_t to = end_of_range(writeback, inode, fd);
+	while (r == 0 &&
+	       data_next_run(&blocks, run.to, to, writeback->stored_only, &run))
 		if (run.stored || !writeback->stored_only)
 			r = hold_piece(writeback->volume, ret_pieces, &capacity,
 				       &run);
@@ -433,7 +460,8 @@ int writeback_inode(const struct writeback *writeback, struct inode *inode)
 {
 	struct volume *volume = writeback->volume;
 	int fd = -1;
-	if (!writeback->stored_only)
+	bool looks = writeback->stored_only || looks_at_blocks(writeback);
+	if (!looks || (!inode->in_store && !writeback->stored_only))
 		return write_inode(writeback, inode, fd);
 	if (!inode->in_store)
 		return 0;

@@ -540,6 +540,28 @@ void survive_close(struct model *model, struct model_file *file)
 	file->truncated = false;
 }
 
+/* Pages that need no block do not make a file longer; what they have behind its
+ * stored end stays unsynced. */
+static int64_t end_of_range(const struct model *model, struct model_file *file,
+			    int64_t from, int64_t to)
+{
+	int64_t stored = file->stored_size;
+	int64_t before = to;
+
+	if (!model->rule->grows_in_block || to >= file->size || !file->stored)
+		return to;
+	while (to > from && to > stored) {
+		enum model_sure has =
+			allocates(model, file, to - MODEL_PAGE, to);
+		if (has == MODEL_MAYBE)
+			file->doubt = true;
+		if (has != MODEL_NO)
+			return to;
+		to -= MODEL_PAGE;
+	}
+	return stored > before ? before : stored;
+}
+
 static void store_range(struct model *model, struct model_file *file,
 			int64_t from, int64_t to)
 {
@@ -549,6 +571,7 @@ static void store_range(struct model *model, struct model_file *file,
 
 	if (!is_recorded(model, file))
 		return;
+	to = end_of_range(model, file, from, to);
 	for (; model_dirty_run(file, &from, to, &end); from = end) {
 		model_store(model, file, from, end);
 		model_clean(file, from, end);
