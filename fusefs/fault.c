@@ -54,10 +54,20 @@ static bool is_let_sleep(const struct fault *fault)
 	return true;
 }
 
+/* Whether it comes between a rule that has said crash and the crash. Not while
+ * the kernel is made to give pages back: that waits for requests. */
+static bool is_kept_out(const struct faults *faults)
+{
+	return faults->crashing && !faults->stopped &&
+	       faults->held[FAULT_SLEEPERS_OF_PAGES] == 0;
+}
+
 static bool sleeps(void *user, struct parked *parked, bool *ret_ask_again)
 {
 	struct faults *faults = user;
 	struct fault *fault = fault_of(parked);
+	if (fault->phase == FAULT_ARRIVING)
+		return is_kept_out(faults);
 	if (fault->job_over || !is_let_sleep(fault))
 		return false;
 	if (fault->sleep == NULL)
@@ -158,11 +168,9 @@ static enum fault_turn arrive(struct fault *fault, struct fuse_buf *buffer)
 {
 	struct faults *faults = fault->faults;
 	fault->phase = FAULT_ARRIVING;
-	if (faults->crashing) {
-		note_woken(fault);
-		if (fault_park(fault, buffer, NULL, -1) == FAULT_PARKED)
-			return FAULT_PARKED;
-	}
+	if (is_kept_out(faults) &&
+	    fault_park(fault, buffer, NULL, -1) == FAULT_PARKED)
+		return FAULT_PARKED;
 	decide(fault, FAULT_BEFORE);
 	fault->phase = FAULT_BEFORE;
 	fault->next = 0;
@@ -177,8 +185,10 @@ static enum fault_turn depart(struct fault *fault, struct fuse_buf *buffer)
 		fault->repeats++;
 		return fault_act(fault, buffer);
 	}
-	if (fault->answer == NULL)
+	if (fault->answer == NULL) {
+		fault_job_owed(fault);
 		return FAULT_ANSWERED;
+	}
 	if (fault->phase < FAULT_OWED) {
 		fault->phase = FAULT_OWED;
 		fault->next = 0;
@@ -483,11 +493,33 @@ ssize_t fault_reply(int fd, const struct iovec *iov, int count)
 
 void fault_hold(struct faults *faults, enum fault_sleepers whose)
 {
+	pthread_mutex_lock(&faults->crash_lock);
 	faults->held[whose]++;
+	pthread_mutex_unlock(&faults->crash_lock);
+}
+
+bool fault_crash_comes(struct faults *faults)
+{
+	pthread_mutex_lock(&faults->crash_lock);
+	bool comes = faults->held[FAULT_SLEEPERS_ALL] == 0 && !faults->stopped;
+	if (comes)
+		faults->crashing = true;
+	pthread_mutex_unlock(&faults->crash_lock);
+	return comes;
+}
+
+void fault_crash_over(struct faults *faults)
+{
+	faults->crashing = false;
+	park_look(faults->park);
 }
 
 void fault_unhold(struct faults *faults, enum fault_sleepers whose)
 {
+	/* One that has failed has woken nobody, and who relied on it has no job
+	 * of its own. */
+	if (whose == FAULT_SLEEPERS_ALL)
+		fault_crash_over(faults);
 	faults->held[whose]--;
 }
 
@@ -518,6 +550,7 @@ struct faults *fault_new(struct fusefs *fusefs)
 		.leave = loop_forget_room,
 		.user = faults,
 	};
+	pthread_mutex_init(&faults->crash_lock, NULL);
 	faults->fusefs = fusefs;
 	faults->rules = fusefs->rules;
 	faults->park = park_new(&owner);
@@ -525,6 +558,7 @@ struct faults *fault_new(struct fusefs *fusefs)
 	if (faults->park == NULL || faults->forgetter == NULL) {
 		park_free(faults->park);
 		fault_forget_free(faults->forgetter);
+		pthread_mutex_destroy(&faults->crash_lock);
 		free(faults);
 		return NULL;
 	}
@@ -538,8 +572,10 @@ void fault_stop(struct faults *faults)
 {
 	if (faults == NULL)
 		return;
+	pthread_mutex_lock(&faults->crash_lock);
 	faults->stopped = true;
 	faults->crashing = false;
+	pthread_mutex_unlock(&faults->crash_lock);
 	rules_stop(faults->rules);
 	park_look(faults->park);
 }
@@ -553,5 +589,6 @@ void fault_free(struct faults *faults)
 	faults->fusefs->volume->faults = NULL;
 	park_free(faults->park);
 	fault_forget_free(faults->forgetter);
+	pthread_mutex_destroy(&faults->crash_lock);
 	free(faults);
 }

@@ -5,6 +5,7 @@
 #ifndef FLAKEY_FUSEFS_FAULT_INSIDE_H
 #define FLAKEY_FUSEFS_FAULT_INSIDE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,8 @@ struct faults {
 	struct rules *rules;
 	struct park *park;
 	struct fault_forgetter *forgetter;
+	/* Guards that the next is not set any more once a crash has begun. */
+	pthread_mutex_t crash_lock;
 	/* A rule has said crash, and it has not happened yet: what comes has to
 	 * wait for it. */
 	atomic_bool crashing;
@@ -131,6 +134,15 @@ bool fault_act_waits(const struct rule_verdict *verdict);
 void fault_act_describe(const struct rule_verdict *verdict, size_t size_bytes,
 			struct text *words);
 
+/* A rule says crash: what comes now waits for it. False: one is under way, which
+ * is this one's as well, and what it lets in must not be held up: it waits for
+ * that. */
+bool fault_crash_comes(struct faults *faults);
+/* It has happened, or will not. */
+void fault_crash_over(struct faults *faults);
+
+/* What was put off by a request that has been answered already. */
+void fault_job_owed(const struct fault *fault);
 /* Has a crash or snapshot done that no request waits for. */
 void fault_job_alone(struct faults *faults, const struct rule_verdict *verdict);
 

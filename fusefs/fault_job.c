@@ -96,7 +96,7 @@ static void do_crash(void *user)
 		if (r < 0)
 			fault_complain(faults, job->rule, why.text);
 	}
-	faults->crashing = false; /* one that failed has woken nobody */
+	fault_crash_over(faults); /* one that failed has woken nobody */
 	end_job(job);
 }
 
@@ -129,7 +129,18 @@ void fault_job_alone(struct faults *faults, const struct rule_verdict *verdict)
 		fault_complain(faults, rule_name(verdict->rule),
 			       "out of memory");
 		free_job(job);
-		faults->crashing = false;
+		fault_crash_over(faults);
+	}
+}
+
+void fault_job_owed(const struct fault *fault)
+{
+	const struct rule_verdicts *owed = &fault->verdicts[FAULT_OWED];
+	for (size_t i = 0; i < owed->count; i++) {
+		int id = owed->list[i].id;
+		if (id == TERMS_PANIC || id == RULE_CRASH ||
+		    id == RULE_SNAPSHOT)
+			fault_job_alone(fault->faults, &owed->list[i]);
 	}
 }
 
@@ -145,9 +156,8 @@ static enum fault_turn start(struct fault *fault, struct fuse_buf *buffer,
 		return turn;
 	fault_complain(faults, job->rule, "out of memory");
 	free_job(job);
-	faults->crashing = false;
 	(void)park_find(faults->park, end_wait, &number);
-	park_look(faults->park);
+	fault_crash_over(faults);
 	return turn;
 }
 
@@ -161,17 +171,15 @@ enum fault_turn fault_job_crash(struct fault *fault, struct fuse_buf *buffer,
 	    fault->request.hit.point != RULE_FS_CLOSE)
 		fault->error = EIO;
 	fault_log(fault, verdict, "crash");
-	/* One that is on its way is this one's as well. */
-	bool crashes =
-		faults->held[FAULT_SLEEPERS_ALL] == 0 && !faults->stopped;
+	bool crashes = fault_crash_comes(faults);
 	struct job *job = crashes ? new_job(faults, verdict) : NULL;
-	if (crashes && job == NULL)
+	if (crashes && job == NULL) {
 		fault_log(fault, verdict, "no crash: out of memory");
-	enum fault_turn turn = FAULT_GO;
-	if (job != NULL) {
-		faults->crashing = true;
-		turn = start(fault, buffer, job, do_crash);
+		fault_crash_over(faults);
 	}
+	enum fault_turn turn = FAULT_GO;
+	if (job != NULL)
+		turn = start(fault, buffer, job, do_crash);
 	if (turn == FAULT_GO && fault->error != 0)
 		turn = fault_refuse(fault, fault->error);
 	return turn;

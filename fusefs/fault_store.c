@@ -179,7 +179,7 @@ static int crash(const struct question *question,
 	struct fault *fault = fault_here();
 	struct faults *faults = question->store->volume->faults;
 	log_words(question->store, question->hit, verdict, "crash");
-	faults->crashing = true;
+	(void)fault_crash_comes(faults);
 	if (fault == NULL || !owe(fault, verdict, 0))
 		fault_job_alone(faults, verdict);
 	return -EIO;

@@ -212,6 +212,38 @@ def test_side_by_side():
     mount.unmount()
 
 
+def sync_and_read(mount, number):
+    """What makes rules of the store crash, and is told of it."""
+    for i in range(50):
+        try:
+            fd = os.open(f"{mount.dir}/{number}",
+                         os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+            try:
+                os.pwrite(fd, bytes(5000), i * 5000)
+                os.fsync(fd)
+                os.pread(fd, 100, 0)
+            finally:
+                os.close(fd)
+        except OSError:
+            pass
+
+
+def test_crowd_crashes():
+    """Rules say crash while a crash is under way."""
+    mount = Mount()
+    mount.rules("store/write=20%crash(keep=50%)\nstore/commit=10%panic\n"
+                "store/read=5%crash\n")
+    threads = [threading.Thread(target=sync_and_read, args=(mount, i),
+                                daemon=True) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    ended = wait_until(lambda: not any(t.is_alive() for t in threads))
+    point("crashes of the store's points by many at once end", ended)
+    if not ended:
+        os.kill(mount.pid, signal.SIGKILL)
+    mount.unmount()
+
+
 def test_ends():
     """The daemon ends as power does: what was paid for is in the store."""
     for terms in ("kill", "exit(3)"):
@@ -241,6 +273,7 @@ def main():
     test_stopping()
     test_crowd()
     test_side_by_side()
+    test_crowd_crashes()
     test_ends()
     print(f"1..{count}")
     sys.exit(failed > 0)
