@@ -49,13 +49,8 @@ static int64_t oldest_change_ns(struct volume *volume)
 				 ->time_ns;
 	pthread_mutex_unlock(&volume->journal.lock);
 	pthread_mutex_lock(&volume->times_lock);
-	list_for_each(node, following, &volume->times) {
-		struct inode *inode =
-			list_entry(node, struct inode, times_link);
-		int64_t changed = atomic_load(&inode->times_since_ns);
-		if (changed < oldest)
-			oldest = changed;
-	}
+	if (!list_empty(&volume->times) && volume->times_since_ns < oldest)
+		oldest = volume->times_since_ns;
 	pthread_mutex_unlock(&volume->times_lock);
 	return oldest;
 }

@@ -259,14 +259,14 @@ static enum fault_turn act_nospace(struct fault *fault, struct fuse_buf *buffer,
 				   const struct rule_verdict *verdict)
 {
 	uint64_t want = wanted(&fault->request);
-	uint64_t got = rule_take(verdict, want);
 	/* Pages that are written back are taken as a whole, or not at all. */
 	bool parts = fault->request.hit.point == RULE_FS_WRITE &&
 		     !fault->request.written_back;
+	uint64_t got = rule_take(verdict, want, parts);
 	char words[WORDS_MAX];
 	if (got == want)
 		return FAULT_GO;
-	if (got == 0 || !parts) {
+	if (got == 0) {
 		fault_log(fault, verdict, "ENOSPC");
 		return fault_refuse(fault, ENOSPC);
 	}

@@ -200,7 +200,7 @@ static int take_space(const struct question *question,
 		      const struct rule_verdict *verdict)
 {
 	uint64_t want = (uint64_t)question->hit->length_bytes;
-	if (rule_take(verdict, want) == want)
+	if (rule_take(verdict, want, false) == want)
 		return 0;
 	log_words(question->store, question->hit, verdict, "ENOSPC");
 	return -ENOSPC;

@@ -398,8 +398,9 @@ void inode_note_times(struct volume *volume, struct inode *inode)
 	if (inode->times_dirty)
 		return;
 	inode->times_dirty = true;
-	inode->times_since_ns = inode_nanoseconds(inode_now());
 	pthread_mutex_lock(&volume->times_lock);
+	if (list_empty(&volume->times))
+		volume->times_since_ns = inode_nanoseconds(inode_now());
 	list_remove(&inode->times_link);
 	list_append(&volume->times, &inode->times_link);
 	pthread_mutex_unlock(&volume->times_lock);

@@ -82,6 +82,7 @@ struct inode {
 	_Atomic uint8_t lists_absent;  /* access.h: that it surely has not */
 	_Atomic bool stored_plain;     /* the store's file has no capability */
 	_Atomic bool log_anew;	       /* its xattrs changed (logtree.h) */
+	_Atomic bool pages_stale; /* they fail to show the store (refuse.h) */
 	_Atomic bool dead;   /* of an earlier incarnation, or lost in a crash */
 	struct list live;    /* dentries whose live inode it is */
 	struct list durable; /* dentries whose durable inode it is */
@@ -113,16 +114,13 @@ struct inode {
 	_Atomic bool attributes_stale; /* of a directory after a crash */
 	bool times_dirty;	       /* on volume->times */
 	bool touched;		       /* ctime is not what the store has */
-	bool unnamed;  /* by O_TMPFILE, and without a name ever since */
-	bool unplaced; /* its data is in the journal only (commit.c) */
-	_Atomic bool
-		pages_stale; /* they fail to show what is stored (refuse.h) */
-	bool lingers;	     /* unlinked, and not so in the durable image */
+	bool unnamed;	  /* by O_TMPFILE, and without a name ever since */
+	bool unplaced;	  /* its data is in the journal only (commit.c) */
+	bool lingers;	  /* unlinked, and not so in the durable image */
 	bool status_owed; /* more than times changed since its last own sync */
 	bool truncated;	  /* and not closed since (release.h) */
 	uint32_t truncated_at; /* both by volume->syncs_of_all (release.h) */
 	uint32_t dirtied_at;
-	_Atomic int64_t times_since_ns; /* on volume->times since then */
 	struct list times_link;
 	struct list open_link;
 	struct extents *extents;       /* NULL: all as in the store */

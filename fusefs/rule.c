@@ -28,7 +28,8 @@ uint64_t rule_random(const struct rule_verdict *verdict, uint32_t stream)
 	return terms_random(verdict->rule->terms, verdict->hit, stream);
 }
 
-uint64_t rule_take(const struct rule_verdict *verdict, uint64_t bytes)
+uint64_t rule_take(const struct rule_verdict *verdict, uint64_t bytes,
+		   bool parts)
 {
 	uint64_t most = (uint64_t)verdict->args[0].number;
 	_Atomic uint64_t *spent =
@@ -37,7 +38,7 @@ uint64_t rule_take(const struct rule_verdict *verdict, uint64_t bytes)
 	uint64_t taken;
 	do {
 		uint64_t left = most - before;
-		taken = bytes < left ? bytes : left;
+		taken = bytes <= left ? bytes : parts ? left : 0;
 	} while (!atomic_compare_exchange_weak(spent, &before, before + taken));
 	return taken;
 }

@@ -156,8 +156,9 @@ const char *rule_terms(const struct rule *rule);
 uint64_t rule_random(const struct rule_verdict *verdict, uint32_t stream);
 
 /* Of RULE_NOSPACE: takes bytes of what is left, and returns how many there
- * were, at most that. */
-uint64_t rule_take(const struct rule_verdict *verdict, uint64_t bytes);
+ * were, at most that; what cannot be had in parts is taken whole or not at all. */
+uint64_t rule_take(const struct rule_verdict *verdict, uint64_t bytes,
+		   bool parts);
 
 /* Of RULE_SHORT: how many bytes of a transfer of that size go through. */
 size_t rule_short_bytes(const struct rule_verdict *verdict, size_t size_bytes);

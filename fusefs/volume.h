@@ -80,6 +80,7 @@ struct volume {
 	struct list limbo;	   /* struct limbo; lock */
 	bool unfinished;	   /* surface.h left something; lock */
 	struct list times;	   /* inodes whose times are not durable */
+	int64_t times_since_ns;	   /* when the first came; times_lock */
 	struct list times_dropped; /* and those whose never will be */
 	struct list dirty;	   /* inodes with extents */
 	struct list ordered;	   /* inodes with ordered bytes; times_lock */

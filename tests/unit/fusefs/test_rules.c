@@ -261,9 +261,11 @@ static void verdicts_bring_all_that_is_needed(void **state)
 	rules_done(&verdicts);
 	assert_int_equal(rules_decide(rules, &hit, &verdicts), 1);
 	assert_int_equal(verdict->id, RULE_NOSPACE);
-	assert_int_equal(rule_take(verdict, 60), 60);
-	assert_int_equal(rule_take(verdict, 60), 40);
-	assert_int_equal(rule_take(verdict, 60), 0);
+	assert_int_equal(rule_take(verdict, 60, true), 60);
+	/* What is refused as a whole takes nothing away. */
+	assert_int_equal(rule_take(verdict, 60, false), 0);
+	assert_int_equal(rule_take(verdict, 60, true), 40);
+	assert_int_equal(rule_take(verdict, 60, true), 0);
 	rules_done(&verdicts);
 	assert_int_equal(rules_decide(rules, &hit, &verdicts), 1);
 	int64_t ns = rule_sleep_ns(verdict, 1000);
