@@ -17,8 +17,9 @@ alive() {
 # begin SCRIPT: starts a run in the background and waits until it is inside.
 begin() {
 	rm -f inside
-	# A shell's background commands ignore SIGINT, and we would respect it.
-	env --default-signal=INT "$FLAKEY" run -- sh -c "$1" 2>/dev/null &
+	# A shell's background commands ignore SIGINT, and what nohup runs SIGHUP:
+	# we would respect it.
+	env --default-signal=INT,TERM,HUP "$FLAKEY" run -- sh -c "$1" 2>/dev/null &
 	run=$!
 	until_true 20 test -s inside
 }
