@@ -449,10 +449,11 @@ static void stop(struct fusefs *fusefs)
 {
 	background_stop(fusefs->background);
 	fusefs->background = NULL;
-	rules_http_stop(fusefs->http);
-	fusefs->http = NULL;
+	/* The status says where it listens. */
 	if (fusefs->controlfs != NULL)
 		controlfs_stop(fusefs->controlfs);
+	rules_http_stop(fusefs->http);
+	fusefs->http = NULL;
 	loop_stop(fusefs->loop);
 	fusefs->loop = NULL;
 	fault_free(fusefs->faults);

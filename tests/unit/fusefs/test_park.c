@@ -22,7 +22,8 @@ struct sleeper {
 
 static struct {
 	atomic_bool rouse; /* nobody sleeps any more */
-	atomic_int woken;
+	atomic_int placed;
+	atomic_int woken; /* once order has them */
 	atomic_int order[CROWD];
 	atomic_bool slow; /* waking takes long */
 	atomic_bool go;
@@ -49,7 +50,8 @@ static void wake(void *user, struct parked *parked)
 	struct sleeper *sleeper = (struct sleeper *)parked;
 	while (world.slow && !world.go)
 		(void)sched_yield();
-	world.order[world.woken++] = sleeper->number;
+	world.order[world.placed++] = sleeper->number;
+	world.woken++;
 	free(sleeper);
 }
 
@@ -62,6 +64,7 @@ static struct park *begin(void)
 	const struct park_owner owner = {
 		.sleeps = sleeps, .wake = wake, .leave = leave};
 	world.rouse = false;
+	world.placed = 0;
 	world.woken = 0;
 	world.slow = false;
 	world.go = false;
