@@ -487,6 +487,7 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 	/* ext4 takes one to the size that it has for no change of size. */
 	bool resized = size != inode->size_bytes ||
 		       !profile_grows_in_block(volume->profile);
+	record->same = !resized && size == inode->written->journal_size_bytes;
 	uint64_t datasync_seq = inode->datasync_seq;
 	append_record(volume, inode, record);
 	if (!resized)

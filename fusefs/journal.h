@@ -113,6 +113,7 @@ struct record {
 	bool selected;	/* by the commit that is on its way (partial.c) */
 	bool moved;	/* half of a rename between directories */
 	bool grows;	/* a size: one that is larger already stays */
+	bool same;	/* a size: the one that the file had before, too */
 	bool dropped; /* a commit that comes to it drops it, whatever the mode */
 	union {
 		struct record_attributes attributes; /* CREATE too */

@@ -377,12 +377,20 @@ static int store_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
+/* A truncation to the size that the file had changes none of its data. */
+static bool is_idle(const struct inode *inode, const struct record *record)
+{
+	return record->same && record->size_bytes >= inode->size_bytes;
+}
+
 bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo)
 {
 	bool waits = false;
 	pthread_mutex_lock(&volume->journal.lock);
 	list_for_each(node, following, &inode->records) {
-		switch (list_entry(node, struct record, inode_link)->kind) {
+		const struct record *record =
+			list_entry(node, struct record, inode_link);
+		switch (record->kind) {
 		case RECORD_CREATE:
 			waits |= !inode->in_store && !limbo;
 			break;
@@ -392,6 +400,8 @@ bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo)
 			waits |= inode->limbo != NULL && !limbo;
 			break;
 		case RECORD_SIZE:
+			waits |= !is_idle(inode, record);
+			break;
 		case RECORD_DATA:
 		case RECORD_SPACE:
 			waits = true;
