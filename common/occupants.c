@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A link in /proc shows the path; only what lies below the mountpoint by its
- * path is asked for the file system that it is on, because asking may wait for
- * a server that is dead.
+ * A link in /proc shows the path; unless all are to be looked at, only what lies
+ * below the mountpoint by its path is asked for the file system that it is on,
+ * because asking may wait for a server that is dead.
  */
 #include "common/occupants.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,45 +32,56 @@
 
 /* What to look for. */
 struct wanted {
-	const char *path;
-	size_t length;
+	const struct occupants_search *search;
+	size_t path_length;
 	uint64_t mount_id;
 	dev_t device;
 };
 
+/* As far as the kernel knows without asking a file system. */
 static int identify(int directory_fd, const char *path, int flags,
-		    uint64_t *ret_mount_id, dev_t *ret_device)
+		    struct statx *ret_info)
 {
-	struct statx info;
+	return statx(directory_fd, path,
+		     flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		     STATX_INO | STATX_MNT_ID, ret_info) < 0
+		       ? -errno
+		       : 0;
+}
 
-	if (statx(directory_fd, path, flags | AT_STATX_DONT_SYNC,
-		  STATX_INO | STATX_MNT_ID, &info) < 0)
-		return -errno;
-	*ret_mount_id = info.stx_mask & STATX_MNT_ID ? info.stx_mnt_id : 0;
-	*ret_device = makedev(info.stx_dev_major, info.stx_dev_minor);
-	return 0;
+static uint64_t mount_of(const struct statx *info)
+{
+	return info->stx_mask & STATX_MNT_ID ? info->stx_mnt_id : 0;
+}
+
+static dev_t device_of(const struct statx *info)
+{
+	return makedev(info->stx_dev_major, info->stx_dev_minor);
 }
 
 static bool lies_below(const struct wanted *wanted, const char *path)
 {
-	return strncmp(path, wanted->path, wanted->length) == 0 &&
-	       (path[wanted->length] == '/' || path[wanted->length] == '\0' ||
-		path[wanted->length] == '\n' || wanted->length == 1);
+	size_t length = wanted->path_length;
+
+	return strncmp(path, wanted->search->mountpoint, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0' ||
+		path[length] == '\n' || length == 1);
 }
 
 /* A subvolume has a device of its own, a bind mount a mount of its own. */
 static bool is_on_it(const struct wanted *wanted, int fd, const char *name)
 {
-	uint64_t mount_id;
-	dev_t device;
+	uint64_t ino_end = wanted->search->ino_end;
+	struct statx info;
 
-	if (identify(fd, name, 0, &mount_id, &device) < 0)
+	if (identify(fd, name, 0, &info) < 0 ||
+	    (ino_end > 0 && info.stx_ino >= ino_end))
 		return false;
-	return device == wanted->device ||
-	       (wanted->mount_id && mount_id == wanted->mount_id);
+	return device_of(&info) == wanted->device ||
+	       (wanted->mount_id && mount_of(&info) == wanted->mount_id);
 }
 
-static bool link_leads(const struct wanted *wanted, int fd, const char *name)
+static bool shows_below(const struct wanted *wanted, int fd, const char *name)
 {
 	char target[PATH_MAX];
 	ssize_t size = readlinkat(fd, name, target, sizeof(target) - 1);
@@ -77,7 +89,13 @@ static bool link_leads(const struct wanted *wanted, int fd, const char *name)
 	if (size <= 0)
 		return false;
 	target[size] = '\0';
-	return lies_below(wanted, target) && is_on_it(wanted, fd, name);
+	return lies_below(wanted, target);
+}
+
+static bool link_leads(const struct wanted *wanted, int fd, const char *name)
+{
+	return (wanted->search->anywhere || shows_below(wanted, fd, name)) &&
+	       is_on_it(wanted, fd, name);
 }
 
 /* Any of the links in a directory: fd/ and map_files/. */
@@ -102,6 +120,19 @@ static bool any_leads(const struct wanted *wanted, int process_fd,
 	return found;
 }
 
+/* "7f..-7f.. r-xp 00000000 00:2c 1234 /path" */
+static bool line_matches(const struct wanted *wanted, const char *line)
+{
+	const char *path = strchr(line, '/');
+	unsigned int major;
+	unsigned int minor;
+
+	if (!wanted->search->anywhere)
+		return path && lies_below(wanted, path);
+	return sscanf(line, "%*s %*s %*s %x:%x", &major, &minor) == 2 &&
+	       makedev(major, minor) == wanted->device;
+}
+
 /* Most processes have hundreds of mappings and none of them here: their list
  * is one file, while each link is a call. */
 static bool maps_mention(const struct wanted *wanted, int process_fd)
@@ -117,13 +148,18 @@ static bool maps_mention(const struct wanted *wanted, int process_fd)
 			(void)close(fd); /* was only read */
 		return false;
 	}
-	while (!found && getline(&line, &capacity, maps) > 0) {
-		const char *path = strchr(line, '/');
-
-		found = path && lies_below(wanted, path);
-	}
+	while (!found && getline(&line, &capacity, maps) > 0)
+		found = line_matches(wanted, line);
 	(void)fclose(maps); /* was only read */
 	return found;
+}
+
+/* A path in the list may be another mount's by now; the device is not. */
+static bool has_mapping(const struct wanted *wanted, int process_fd)
+{
+	return maps_mention(wanted, process_fd) &&
+	       (wanted->search->anywhere ||
+		any_leads(wanted, process_fd, "map_files"));
 }
 
 static bool uses_it(const struct wanted *wanted, int process_fd)
@@ -132,8 +168,7 @@ static bool uses_it(const struct wanted *wanted, int process_fd)
 	       link_leads(wanted, process_fd, "root") ||
 	       link_leads(wanted, process_fd, "exe") ||
 	       any_leads(wanted, process_fd, "fd") ||
-	       (maps_mention(wanted, process_fd) &&
-		any_leads(wanted, process_fd, "map_files"));
+	       has_mapping(wanted, process_fd);
 }
 
 static pid_t parse_pid(const char *name)
@@ -144,41 +179,59 @@ static pid_t parse_pid(const char *name)
 	return *end == '\0' && pid > 0 && pid < INT_MAX ? (pid_t)pid : 0;
 }
 
-int occupants_find(const char *mountpoint, struct occupants *ret_occupants)
+int occupants_each(const struct occupants_search *search, occupants_fn *each,
+		   void *user)
 {
 	struct wanted wanted = {
-		.path = mountpoint,
-		.length = strlen(mountpoint),
+		.search = search,
+		.path_length = strlen(search->mountpoint),
 	};
+	struct statx info;
 	struct dirent *entry;
 	DIR *processes;
-	int r;
+	bool more = true;
+	int r = identify(AT_FDCWD, search->mountpoint, AT_SYMLINK_NOFOLLOW,
+			 &info);
 
-	ret_occupants->count = 0;
-	r = identify(AT_FDCWD, mountpoint, AT_SYMLINK_NOFOLLOW,
-		     &wanted.mount_id, &wanted.device);
 	if (r < 0)
 		return r;
+	wanted.mount_id = mount_of(&info);
+	wanted.device = device_of(&info);
 	processes = opendir("/proc");
 	if (!processes)
 		return -errno;
-	while (ret_occupants->count < OCCUPANTS_MAX &&
-	       (entry = readdir(processes))) {
+	while (more && (entry = readdir(processes))) {
 		pid_t pid = parse_pid(entry->d_name);
 		cleanup_fd int fd = -1;
 
-		if (pid == 0 || pid == getpid())
+		if (pid == 0 || pid == getpid() || pid == search->spared)
 			continue;
 		fd = openat(dirfd(processes), entry->d_name,
 			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0 && uses_it(&wanted, fd))
-			ret_occupants->pids[ret_occupants->count++] = pid;
+			more = each(user, pid);
 	}
 	(void)closedir(processes); /* was only read */
 	return 0;
 }
 
-static void read_name(pid_t pid, char ret_name[static 32])
+static bool list_one(void *user, pid_t pid)
+{
+	struct occupants *occupants = user;
+
+	occupants->pids[occupants->count++] = pid;
+	return occupants->count < OCCUPANTS_MAX;
+}
+
+int occupants_find(const char *mountpoint, struct occupants *ret_occupants)
+{
+	const struct occupants_search search = {.mountpoint = mountpoint};
+
+	ret_occupants->count = 0;
+	return occupants_each(&search, list_one, ret_occupants);
+}
+
+void occupants_read_name(pid_t pid, char ret_name[static OCCUPANTS_NAME_MAX])
 {
 	char path[64];
 	cleanup_fd int fd = -1;
@@ -187,10 +240,13 @@ static void read_name(pid_t pid, char ret_name[static 32])
 	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
-		size = read(fd, ret_name, 31);
+		size = read(fd, ret_name, OCCUPANTS_NAME_MAX - 1);
 	if (size <= 0)
 		size = (ssize_t)strlen(strcpy(ret_name, "?\n"));
 	ret_name[size - 1] = '\0';
+	for (char *at = ret_name; *at; at++)
+		if (iscntrl((unsigned char)*at))
+			*at = '?';
 }
 
 void occupants_name(const struct occupants *occupants, struct errmsg *ret_names)
@@ -200,9 +256,9 @@ void occupants_name(const struct occupants *occupants, struct errmsg *ret_names)
 	size_t i;
 
 	for (i = 0; i < occupants->count && i < NAMES_MAX; i++) {
-		char name[32];
+		char name[OCCUPANTS_NAME_MAX];
 
-		read_name(occupants->pids[i], name);
+		occupants_read_name(occupants->pids[i], name);
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 					 "%s%s (pid %d)", i > 0 ? ", " : "",
 					 name, occupants->pids[i]);

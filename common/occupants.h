@@ -7,10 +7,36 @@
 #ifndef FLAKEY_COMMON_OCCUPANTS_H
 #define FLAKEY_COMMON_OCCUPANTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct errmsg;
+
+struct occupants_search {
+	const char *mountpoint;
+	/* Files with another path, too, as those of another mount namespace
+	 * have; then all that any process has open is looked at. */
+	bool anywhere;
+	uint64_t ino_end; /* of files with lower numbers only; or 0 */
+	pid_t spared;	  /* a process that is left out; or 0 */
+};
+
+/* Returns whether to go on. */
+typedef bool occupants_fn(void *user, pid_t pid);
+
+/* Calls each for those of the file system that is mounted at the path, this
+ * process left out; a file system that is mounted below it is another. 0, or a
+ * negative errno. */
+int occupants_each(const struct occupants_search *search, occupants_fn *each,
+		   void *user);
+
+/* With the NUL. */
+#define OCCUPANTS_NAME_MAX 32
+
+/* What the process is called, without control characters; "?" if it is gone. */
+void occupants_read_name(pid_t pid, char ret_name[static OCCUPANTS_NAME_MAX]);
 
 /* More are not listed. */
 #define OCCUPANTS_MAX 256
@@ -20,9 +46,7 @@ struct occupants {
 	size_t count;
 };
 
-/* Finds those of the file system that is mounted at the path, this process left
- * out; a file system that is mounted below it is another. 0, or a negative
- * errno. */
+/* Finds those that occupants_each() names, below the path by their path. */
 int occupants_find(const char *mountpoint, struct occupants *ret_occupants);
 
 /* "sqlite3 (pid 12), sh (pid 13) and 2 more" */
