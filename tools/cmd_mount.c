@@ -6,9 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/errmsg.h"
-#include "common/fields.h"
 #include "common/log.h"
-#include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/daemon.h"
 #include "tools/mount_dm.h"
@@ -83,22 +81,6 @@ static int parse(const struct cmd_args *args, struct mount_options *ret_options,
 	return CMD_DONE;
 }
 
-static void print_json(const struct fusefs_config *config, pid_t pid)
-{
-	struct fields record;
-	struct text text;
-
-	text_init(&text);
-	fields_begin(&record, &text, FIELDS_JSON);
-	fields_string(&record, "source", config->source);
-	fields_string(&record, "mountpoint", config->mountpoint);
-	fields_signed(&record, "pid", pid);
-	fields_end(&record);
-	if (text_result(&text) == 0)
-		printf("%s", text.data);
-	text_done(&text);
-}
-
 static int start(const struct cmd_args *args, const struct mount_options *mount,
 		 struct errmsg *reterr_why)
 {
@@ -111,7 +93,8 @@ static int start(const struct cmd_args *args, const struct mount_options *mount,
 	r = daemon_background(&daemon_fusefs, &mount->config,
 			      mount->config.mountpoint, &pid, reterr_why);
 	if (r == 0 && args->json)
-		print_json(&mount->config, pid);
+		daemon_print_json(mount->config.source,
+				  mount->config.mountpoint, pid);
 	return r;
 }
 

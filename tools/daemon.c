@@ -14,7 +14,9 @@
 
 #include "common/cleanup.h"
 #include "common/errmsg.h"
+#include "common/fields.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "tools/unmount.h"
 
 /* What the child tells its parent, in one write that a pipe keeps whole. */
@@ -190,4 +192,20 @@ int daemon_background(const struct daemon_server *server, const void *config,
 	if (r == 0)
 		*ret_pid = pid;
 	return r;
+}
+
+void daemon_print_json(const char *source, const char *mountpoint, pid_t pid)
+{
+	struct fields record;
+	struct text text;
+
+	text_init(&text);
+	fields_begin(&record, &text, FIELDS_JSON);
+	fields_string(&record, "source", source);
+	fields_string(&record, "mountpoint", mountpoint);
+	fields_signed(&record, "pid", pid);
+	fields_end(&record);
+	if (text_result(&text) == 0)
+		printf("%s", text.data);
+	text_done(&text);
 }

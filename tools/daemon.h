@@ -39,4 +39,7 @@ int daemon_background(const struct daemon_server *server, const void *config,
 		      const char *mountpoint, pid_t *ret_pid,
 		      struct errmsg *reterr_why);
 
+/* What a mount in the background says with --json, to standard output. */
+void daemon_print_json(const char *source, const char *mountpoint, pid_t pid);
+
 #endif

@@ -234,22 +234,6 @@ static int describe(const struct cmd_args *args, const struct request *request,
 	return r;
 }
 
-static void print_json(const struct dmbackend_config *config, pid_t pid)
-{
-	struct fields record;
-	struct text text;
-
-	text_init(&text);
-	fields_begin(&record, &text, FIELDS_JSON);
-	fields_string(&record, "source", config->source);
-	fields_string(&record, "mountpoint", config->mountpoint);
-	fields_signed(&record, "pid", pid);
-	fields_end(&record);
-	if (text_result(&text) == 0)
-		printf("%s", text.data);
-	text_done(&text);
-}
-
 static int start(const struct cmd_args *args, struct request *request,
 		 struct errmsg *reterr_why)
 {
@@ -271,7 +255,7 @@ static int start(const struct cmd_args *args, struct request *request,
 		r = daemon_background(&daemon_dmbackend, config,
 				      config->mountpoint, &pid, reterr_why);
 	if (r == 0 && args->json && !request->foreground)
-		print_json(config, pid);
+		daemon_print_json(config->source, config->mountpoint, pid);
 	preflight_done(&places);
 	return r;
 }
