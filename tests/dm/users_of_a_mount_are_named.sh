@@ -11,6 +11,11 @@ says_who() {
 	! "$@" >said 2>&1 && grep -q "in use by sleep (pid $user)" said
 }
 
+# The shell has become it.
+sleeps() {
+	grep -qsx sleep "/proc/$user/comm"
+}
+
 runs() {
 	kill -0 "$user" 2>/dev/null
 }
@@ -22,7 +27,7 @@ dies() {
 # A working directory, an open file, a mapped program.
 (cd "$MNT" && exec sleep 1000) &
 user=$!
-until_true 10 test "$(readlink /proc/$user/cwd)" = "$MNT" || :
+until_true 10 sleeps || :
 ok "umount names who works there" says_who "$FLAKEY" umount "$MNT"
 ok "so does crash" says_who "$FLAKEY" crash "$MNT"
 ok "who goes on" runs
@@ -31,13 +36,14 @@ ok "crash --kill ends it" "$FLAKEY" crash --kill "$MNT"
 ok "it is dead" dies
 sh -c 'exec 3<"$0"; exec sleep 1000' "$MNT" &
 user=$!
+until_true 10 sleeps || :
 ok "umount names who has something open" says_who "$FLAKEY" umount "$MNT"
 kill -9 $user
 wait $user 2>/dev/null || :
 cp /bin/sleep "$MNT/sleep"
 "$MNT/sleep" 1000 &
 user=$!
-until_true 10 test "$(readlink /proc/$user/exe)" = "$MNT/sleep" || :
+until_true 10 sleeps || :
 ok "umount names who runs a program from there" \
 	says_who "$FLAKEY" umount "$MNT"
 ok "umount --kill ends it" "$FLAKEY" umount --kill "$MNT"
