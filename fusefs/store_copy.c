@@ -26,6 +26,7 @@
 #include "common/list.h"
 #include "fusefs/store.h"
 #include "fusefs/store_seen.h"
+#include "fusefs/store_subdirs.h"
 #include "fusefs/surface.h"
 
 #define LINKS_NAME SURFACE_NAME
@@ -41,9 +42,7 @@ static void close_fd(int *fd)
 
 struct frame {
 	struct list link;
-	char *names; /* of directories that are still to be visited */
-	size_t names_bytes;
-	size_t at;
+	struct store_subdirs subdirs; /* to be visited */
 	uint64_t device; /* of the directory in the store, and its number */
 	uint64_t ino;
 };
@@ -303,18 +302,6 @@ static int copy_file(struct store_copy *copy, const char *name,
 	return copy->last ? r : 0; /* the next pass finds the same or better */
 }
 
-static int add_directory(struct frame *frame, const char *name)
-{
-	size_t size = strlen(name) + 1;
-	char *names = realloc(frame->names, frame->names_bytes + size);
-	if (names == NULL)
-		return -ENOMEM;
-	memcpy(names + frame->names_bytes, name, size);
-	frame->names = names;
-	frame->names_bytes += size;
-	return 0;
-}
-
 struct visit {
 	struct store_copy *copy;
 	struct frame *frame;
@@ -359,7 +346,8 @@ static int visit(void *user, const struct dirent *entry)
 	if (!S_ISDIR(st.st_mode))
 		return copy_file(copy, entry->d_name, &st, visit->settled);
 	int r = make_directory(copy, entry->d_name);
-	return r < 0 ? r : add_directory(visit->frame, entry->d_name);
+	return r < 0 ? r
+		     : store_subdirs_add(&visit->frame->subdirs, entry->d_name);
 }
 
 /* What the store has no more. */
@@ -483,7 +471,7 @@ static int move_up(struct store_copy *copy)
 static void free_frame(struct frame *frame)
 {
 	list_remove(&frame->link);
-	free(frame->names);
+	store_subdirs_done(&frame->subdirs);
 	free(frame);
 }
 
@@ -512,12 +500,11 @@ static int copy_all(struct store_copy *copy)
 	while (r == 0 && !list_empty(&copy->frames)) {
 		struct frame *frame =
 			list_entry(copy->frames.prev, struct frame, link);
-		if (frame->at == frame->names_bytes) {
+		const char *name = store_subdirs_next(&frame->subdirs);
+		if (name == NULL) {
 			r = leave(copy, frame);
 			continue;
 		}
-		const char *name = frame->names + frame->at;
-		frame->at += strlen(name) + 1;
 		r = move_to(copy, name);
 		if (r == 0)
 			r = enter(copy);

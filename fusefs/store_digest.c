@@ -23,6 +23,7 @@
 #include "common/cleanup.h"
 #include "common/list.h"
 #include "fusefs/store.h"
+#include "fusefs/store_subdirs.h"
 
 #define READ_BYTES (1 << 20)
 #define XATTRS_BYTES 65536
@@ -31,9 +32,7 @@
 struct frame {
 	struct list link;
 	uint64_t path_hash;
-	char *names; /* of its directories that are still to be visited */
-	size_t names_bytes;
-	size_t at;
+	struct store_subdirs subdirs; /* to be visited */
 };
 
 struct walk {
@@ -128,18 +127,6 @@ static int hash_content(struct walk *walk, const char *name,
 	return hash_data(walk, fd, hash);
 }
 
-static int add_directory(struct frame *frame, const char *name)
-{
-	size_t size = strlen(name) + 1;
-	char *names = realloc(frame->names, frame->names_bytes + size);
-	if (names == NULL)
-		return -ENOMEM;
-	memcpy(names + frame->names_bytes, name, size);
-	frame->names = names;
-	frame->names_bytes += size;
-	return 0;
-}
-
 struct visit {
 	struct walk *walk;
 	struct frame *frame;
@@ -165,7 +152,7 @@ static int visit(void *user, const struct dirent *entry)
 	int r = hash_content(walk, name, &st, &hash);
 	walk->sum += hash;
 	if (r == 0 && S_ISDIR(st.st_mode))
-		r = add_directory(frame, name);
+		r = store_subdirs_add(&frame->subdirs, name);
 	return r;
 }
 
@@ -198,7 +185,7 @@ static int move_to(struct walk *walk, const char *name)
 static void leave(struct frame *frame)
 {
 	list_remove(&frame->link);
-	free(frame->names);
+	store_subdirs_done(&frame->subdirs);
 	free(frame);
 }
 
@@ -208,18 +195,17 @@ static int walk_all(struct walk *walk)
 	while (r == 0 && !list_empty(&walk->frames)) {
 		struct frame *frame =
 			list_entry(walk->frames.prev, struct frame, link);
-		if (frame->at == frame->names_bytes) {
+		const char *name = store_subdirs_next(&frame->subdirs);
+		if (name == NULL) {
 			leave(frame);
 			if (!list_empty(&walk->frames))
 				r = move_to(walk, "..");
 			continue;
 		}
-		const char *name = frame->names + frame->at;
-		size_t length = strlen(name);
-		frame->at += length + 1;
 		r = move_to(walk, name);
 		if (r == 0)
-			r = enter(walk, mix(frame->path_hash, name, length));
+			r = enter(walk,
+				  mix(frame->path_hash, name, strlen(name)));
 	}
 	return r;
 }

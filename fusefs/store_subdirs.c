@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusefs/store_subdirs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int store_subdirs_add(struct store_subdirs *subdirs, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *grown = realloc(subdirs->names, subdirs->size_bytes + size);
+	if (grown == NULL)
+		return -ENOMEM;
+	memcpy(grown + subdirs->size_bytes, name, size);
+	subdirs->names = grown;
+	subdirs->size_bytes += size;
+	return 0;
+}
+
+const char *store_subdirs_next(struct store_subdirs *subdirs)
+{
+	if (subdirs->at == subdirs->size_bytes)
+		return NULL;
+	const char *name = subdirs->names + subdirs->at;
+	subdirs->at += strlen(name) + 1;
+	return name;
+}
+
+void store_subdirs_done(struct store_subdirs *subdirs)
+{
+	free(subdirs->names);
+}
