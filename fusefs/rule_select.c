@@ -8,13 +8,13 @@
 
 #include "common/nearest.h"
 #include "common/text.h"
-#include "failpoints/excerpt.h"
 #include "failpoints/terms_scan.h"
 #include "fusefs/glob.h"
 #include "fusefs/rule.h"
 #include "fusefs/rule_inside.h"
 #include "fusefs/rule_points.h"
 #include "fusefs/rule_value.h"
+#include "fusefs/rule_word.h"
 
 enum key {
 	PATH,
@@ -46,40 +46,19 @@ static const struct {
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
-static bool is_word(const char *text, size_t length, const char *word)
+static void offer_keys(struct nearest *nearest)
 {
-	return strlen(word) == length && memcmp(text, word, length) == 0;
-}
-
-/* A copy for nearest_init(), or "" when it is too long. */
-static void copy_word(const char *text, size_t length,
-		      char copy[static NEAREST_WORD_MAX + 1])
-{
-	if (length > NEAREST_WORD_MAX)
-		length = 0;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-}
-
-static int refuse_key(const struct terms_scan *scan, size_t from)
-{
-	size_t length = scan->at - from;
-	char copy[NEAREST_WORD_MAX + 1];
-	char hint[NEAREST_HINT_MAX];
-	char shown[EXCERPT_MAX];
-	struct nearest nearest;
-	copy_word(scan->source + from, length, copy);
-	nearest_init(&nearest, copy);
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		nearest_offer(&nearest, keys[i].name);
-	nearest_hint(&nearest, hint);
-	return terms_scan_refuse(
-		scan, from, "unknown selector '%s'%s",
-		excerpt_of(scan->source + from, length, shown),
-		hint[0] ? hint
-			: "; use path, to, offset, pid, process, uid, flags, "
-			  "when or force");
+		nearest_offer(nearest, keys[i].name);
 }
+
+static const struct rule_word_kind selectors = {
+	"selector", offer_keys,
+	"use path, to, offset, pid, process, uid, flags, when or force"};
+
+static const struct rule_word_kind operations = {
+	"operation", rule_points_offer,
+	"use one such as fs/write, fs/fsync, fs/any-meta or store/read"};
 
 /* KEY=VALUE or force. */
 static int parse_selector(struct terms_scan *scan, struct rule_select *select,
@@ -93,10 +72,10 @@ static int parse_selector(struct terms_scan *scan, struct rule_select *select,
 	size_t to = scan->at;
 	size_t key = 0;
 	while (key < KEY_COUNT &&
-	       !is_word(scan->source + from, to - from, keys[key].name))
+	       !rule_word_is(scan->source + from, to - from, keys[key].name))
 		key++;
 	if (key == KEY_COUNT)
-		return refuse_key(scan, from);
+		return rule_word_refuse(scan, from, to - from, &selectors);
 	if (*given >> key & 1 && !keys[key].repeats)
 		return terms_scan_refuse(scan, from, "%s is given twice",
 					 keys[key].name);
@@ -139,25 +118,6 @@ static int parse_selectors(struct terms_scan *scan, struct rule_select *select)
 	return 0;
 }
 
-static int refuse_point(const struct terms_scan *scan, size_t from)
-{
-	size_t length = scan->at - from;
-	char copy[NEAREST_WORD_MAX + 1];
-	char hint[NEAREST_HINT_MAX];
-	char shown[EXCERPT_MAX];
-	struct nearest nearest;
-	copy_word(scan->source + from, length, copy);
-	nearest_init(&nearest, copy);
-	rule_points_offer(&nearest);
-	nearest_hint(&nearest, hint);
-	return terms_scan_refuse(
-		scan, from, "unknown operation '%s'%s",
-		excerpt_of(scan->source + from, length, shown),
-		hint[0] ? hint
-			: "; use one such as fs/write, fs/fsync, fs/any-meta "
-			  "or store/read");
-}
-
 static int parse_point(struct terms_scan *scan, uint64_t *ret_points,
 		       struct text *name)
 {
@@ -173,7 +133,8 @@ static int parse_point(struct terms_scan *scan, uint64_t *ret_points,
 			"write it like fs/write=return(EIO)");
 	*ret_points = rule_points_find(scan->source + from, scan->at - from);
 	if (*ret_points == 0)
-		return refuse_point(scan, from);
+		return rule_word_refuse(scan, from, scan->at - from,
+					&operations);
 	text_append(name, scan->source + from, scan->at - from);
 	return 0;
 }

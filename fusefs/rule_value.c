@@ -16,6 +16,7 @@
 #include "failpoints/terms_scan.h"
 #include "fusefs/glob.h"
 #include "fusefs/rule_inside.h"
+#include "fusefs/rule_word.h"
 
 static const struct {
 	const char *name;
@@ -31,21 +32,6 @@ static const struct {
 };
 
 #define FLAG_COUNT (sizeof(flag_names) / sizeof(flag_names[0]))
-
-static bool is_word(const char *text, size_t length, const char *word)
-{
-	return strlen(word) == length && memcmp(text, word, length) == 0;
-}
-
-/* A copy for nearest_init(), or "" when it is too long. */
-static void copy_word(const char *text, size_t length,
-		      char copy[static NEAREST_WORD_MAX + 1])
-{
-	if (length > NEAREST_WORD_MAX)
-		length = 0;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-}
 
 static int parse_glob(struct terms_scan *scan, const struct rule_value *value,
 		      struct glob **ret_glob)
@@ -217,19 +203,20 @@ int rule_value_uid(struct terms_scan *scan, const struct rule_value *value,
 	return 0;
 }
 
+static void offer_flags(struct nearest *nearest)
+{
+	for (size_t i = 0; i < FLAG_COUNT; i++)
+		nearest_offer(nearest, flag_names[i].name);
+}
+
 static int parse_flag(struct terms_scan *scan, const char *word, size_t length,
 		      struct rule_select *select)
 {
+	static const struct rule_word_kind kind = {
+		"flag", offer_flags, "use O_SYNC, O_DSYNC, O_DIRECT, ..."};
 	size_t offset = (size_t)(word - scan->source);
-	char copy[NEAREST_WORD_MAX + 1];
-	char hint[NEAREST_HINT_MAX];
-	char shown[EXCERPT_MAX];
-	struct nearest nearest;
-	copy_word(word, length, copy);
-	nearest_init(&nearest, copy);
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		nearest_offer(&nearest, flag_names[i].name);
-		if (!is_word(word, length, flag_names[i].name))
+		if (!rule_word_is(word, length, flag_names[i].name))
 			continue;
 		if (flag_names[i].access && select->access_mode >= 0)
 			return terms_scan_refuse(scan, offset,
@@ -241,11 +228,7 @@ static int parse_flag(struct terms_scan *scan, const char *word, size_t length,
 			select->flags |= flag_names[i].flags;
 		return 0;
 	}
-	nearest_hint(&nearest, hint);
-	return terms_scan_refuse(
-		scan, offset, "unknown flag '%s'%s",
-		excerpt_of(word, length, shown),
-		hint[0] ? hint : "; use O_SYNC, O_DSYNC, O_DIRECT, ...");
+	return rule_word_refuse(scan, offset, length, &kind);
 }
 
 int rule_value_flags(struct terms_scan *scan, const struct rule_value *value,
@@ -271,9 +254,9 @@ int rule_value_when(struct terms_scan *scan, const struct rule_value *value,
 		    struct rule_select *select)
 {
 	char shown[EXCERPT_MAX];
-	select->after = is_word(value->text, value->length_bytes, "after");
+	select->after = rule_word_is(value->text, value->length_bytes, "after");
 	if (select->after ||
-	    is_word(value->text, value->length_bytes, "before"))
+	    rule_word_is(value->text, value->length_bytes, "before"))
 		return 0;
 	return terms_scan_refuse(
 		scan, value->offset,
