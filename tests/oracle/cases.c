@@ -5,8 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int play_line(char *line, char *(*act)(void *, const struct cases_one *),
-		     void *arg)
+struct show {
+	const char *program;
+	cases_act *act;
+	void *arg;
+};
+
+/* What was left, to be freed, or NULL. */
+static char *play_one(const struct show *show, const struct cases_one *one)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r = out ? show->act(show->arg, one, out) : -ENOMEM;
+
+	if (out && fclose(out) != 0)
+		r = -ENOMEM;
+	if (r == 0)
+		return text;
+	fprintf(stderr, "%s: case '%s': %s\n", show->program, one->id,
+		strerror(-r));
+	free(text);
+	return NULL;
+}
+
+static int play_line(const struct show *show, char *line)
 {
 	struct cases_one one;
 	char *left;
@@ -20,7 +43,7 @@ static int play_line(char *line, char *(*act)(void *, const struct cases_one *),
 	one.ops = strsep(&line, "\t");
 	if (!one.setup || !one.ops)
 		return -EINVAL;
-	left = act(arg, &one);
+	left = play_one(show, &one);
 	if (!left)
 		return -ECANCELED;
 	/* What was left begins with a blank, as each name and failure does. */
@@ -31,9 +54,9 @@ static int play_line(char *line, char *(*act)(void *, const struct cases_one *),
 	return 0;
 }
 
-int cases_play(const char *path,
-	       char *(*act)(void *arg, const struct cases_one *), void *arg)
+int cases_play(const char *program, const char *path, cases_act *act, void *arg)
 {
+	const struct show show = {program, act, arg};
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t size = 0;
@@ -42,7 +65,7 @@ int cases_play(const char *path,
 	if (!file)
 		return -errno;
 	while (r == 0 && getline(&line, &size, file) > 0)
-		r = play_line(line, act, arg);
+		r = play_line(&show, line);
 	free(line);
 	(void)fclose(file); /* only read from */
 	return r;

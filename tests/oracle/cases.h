@@ -16,10 +16,13 @@ struct cases_one {
 	const char *ops;
 };
 
-/* Has act play every case of the file, which returns what was left (to be freed), or
- * NULL to end it all. Prints each as it is done. 0, or a negative errno: -EINVAL for
- * a line of another shape, -ECANCELED when act ended it. */
-int cases_play(const char *path,
-	       char *(*act)(void *arg, const struct cases_one *), void *arg);
+/* Plays a case, and writes what was left. 0, or a negative errno. */
+typedef int cases_act(void *arg, const struct cases_one *one, FILE *out);
+
+/* Has act play every case of the file, until one fails, which is said on standard
+ * error in the name of the program. Prints each as it is done. 0, or a negative
+ * errno: -EINVAL for a line of another shape, -ECANCELED when a case failed. */
+int cases_play(const char *program, const char *path, cases_act *act,
+	       void *arg);
 
 #endif

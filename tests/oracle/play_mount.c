@@ -78,9 +78,9 @@ static int look(const struct player *player, FILE *out)
 	return r;
 }
 
-static int play(const struct player *player, const struct cases_one *one,
-		FILE *out)
+static int play(void *arg, const struct cases_one *one, FILE *out)
 {
+	const struct player *player = arg;
 	struct oplang lang;
 	int r = empty(player);
 
@@ -103,22 +103,6 @@ static int play(const struct player *player, const struct cases_one *one,
 	return r;
 }
 
-static char *play_one(void *arg, const struct cases_one *one)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	int r = out ? play(arg, one, out) : -ENOMEM;
-
-	if (out && fclose(out) != 0)
-		r = -ENOMEM;
-	if (r == 0)
-		return text;
-	fprintf(stderr, "play_mount: case '%s': %s\n", one->id, strerror(-r));
-	free(text);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
 	struct player player;
@@ -134,7 +118,7 @@ int main(int argc, char **argv)
 	player.store = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = player.mount < 0 || player.store < 0
 		    ? -errno
-		    : cases_play(argv[3], play_one, &player);
+		    : cases_play("play_mount", argv[3], play, &player);
 	if (r < 0 && r != -ECANCELED)
 		fprintf(stderr, "play_mount: %s\n", strerror(-r));
 	return r < 0;
