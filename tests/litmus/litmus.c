@@ -13,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "tests/harness/controlfile.h"
+#include "tests/harness/emptydir.h"
 #include "tests/litmus/oplang.h"
 #include "tests/litmus/table.h"
 #include "tests/litmus/treedump.h"
@@ -48,22 +48,6 @@ static void must(const char *what, int r)
 {
 	if (r < 0)
 		die(what, -r);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	if (walk->level == 0 || strstr(path, "/.flakey"))
-		return 0;
-	return remove(path);
-}
-
-static void empty(const char *path)
-{
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-		die("empty a directory", errno);
 }
 
 static char *run(struct oplang *lang, const char *ops, bool dump_tree)
@@ -94,19 +78,16 @@ static char *play(struct oplang *lang, const char *ops)
 	return run(lang, ops, true);
 }
 
+static void empty(const char *path)
+{
+	must("empty a directory", emptydir(path));
+}
+
 static char *dump(int root)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	int r;
+	char *text = treedump_text(root);
 
-	if (!out)
-		die("allocate", errno);
-	r = treedump_write(root, out);
-	if (r < 0)
-		fprintf(out, " (cannot be read: %s)", strerror(-r));
-	if (fclose(out) != 0)
+	if (!text)
 		die("allocate", errno);
 	return text;
 }

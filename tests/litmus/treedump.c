@@ -155,3 +155,22 @@ int treedump_write(int root, FILE *out)
 {
 	return dump_directory(root, ".", "", 0, out);
 }
+
+char *treedump_text(int root)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	if (!out)
+		return NULL;
+	r = treedump_write(root, out);
+	if (r < 0)
+		fprintf(out, " (cannot be read: %s)", strerror(-r));
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	errno = ENOMEM;
+	return NULL;
+}

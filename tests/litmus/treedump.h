@@ -19,4 +19,8 @@
 /* Returns 0 or a negative errno of the first thing that cannot be read. */
 int treedump_write(int root, FILE *out);
 
+/* The tree, to be freed; what cannot be read is said at its end. NULL: there is no
+ * memory, and errno says so. */
+char *treedump_text(int root);
+
 #endif

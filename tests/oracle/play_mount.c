@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +13,10 @@
 #include <unistd.h>
 
 #include "tests/harness/controlfile.h"
+#include "tests/harness/emptydir.h"
 #include "tests/litmus/oplang.h"
 #include "tests/litmus/treedump.h"
 #include "tests/oracle/cases.h"
-
-#define OPEN_MAX_WALK 16
 
 struct player {
 	const char *path;
@@ -26,47 +24,10 @@ struct player {
 	int store;
 };
 
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	if (walk->level == 0 || strstr(path, "/.flakey"))
-		return 0;
-	return remove(path);
-}
-
-static int empty(const struct player *player)
-{
-	int flags = FTW_DEPTH | FTW_PHYS;
-
-	return nftw(player->path, remove_one, OPEN_MAX_WALK, flags) == 0
-		       ? 0
-		       : -errno;
-}
-
-static char *dump(int root)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	int r;
-
-	if (!out)
-		return NULL;
-	r = treedump_write(root, out);
-	if (r < 0)
-		fprintf(out, " (cannot be read: %s)", strerror(-r));
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
 static int look(const struct player *player, FILE *out)
 {
-	char *mount = dump(player->mount);
-	char *store = dump(player->store);
+	char *mount = treedump_text(player->mount);
+	char *store = treedump_text(player->store);
 	int r = mount && store ? 0 : -ENOMEM;
 
 	if (r == 0)
@@ -82,7 +43,7 @@ static int play(void *arg, const struct cases_one *one, FILE *out)
 {
 	const struct player *player = arg;
 	struct oplang lang;
-	int r = empty(player);
+	int r = emptydir(player->path);
 
 	if (r == 0)
 		r = controlfile_verb(player->mount, "sync");
