@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/errmsg.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/plan_options.h"
-#include "tools/request.h"
 
 static const struct cmd_option options[] = {
 	CMD_OPTION_CONTROL,
@@ -14,7 +12,6 @@ static const struct cmd_option options[] = {
 
 static int run(const struct cmd_args *args)
 {
-	struct errmsg why;
 	struct text line;
 	int status;
 
@@ -22,10 +19,7 @@ static int run(const struct cmd_args *args)
 	text_printf(&line, "crash");
 	if (cmd_has(args, "kill"))
 		text_printf(&line, " kill=yes");
-	if (plan_options_append(args, &line, &why) < 0)
-		status = cmd_usage(args->cmd, "%s", why.text);
-	else
-		status = request_send(args, &line);
+	status = plan_options_send(args, &line);
 	text_done(&line);
 	return status;
 }

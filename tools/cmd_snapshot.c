@@ -2,13 +2,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "common/errmsg.h"
 #include "common/escape.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/plan_options.h"
-#include "tools/request.h"
 
 static const struct cmd_option options[] = {
 	CMD_OPTION_CONTROL,
@@ -20,7 +18,6 @@ static int run(const struct cmd_args *args)
 {
 	const char *directory = args->operands[1];
 	char here[PATH_MAX];
-	struct errmsg why;
 	struct text line;
 	int status;
 
@@ -38,10 +35,7 @@ static int run(const struct cmd_args *args)
 		text_printf(&line, "/");
 	}
 	escape_word(&line, directory);
-	if (plan_options_append(args, &line, &why) < 0)
-		status = cmd_usage(args->cmd, "%s", why.text);
-	else
-		status = request_send(args, &line);
+	status = plan_options_send(args, &line);
 	text_done(&line);
 	return status;
 }

@@ -3,12 +3,13 @@
 
 #include <stddef.h>
 
+#include "common/errmsg.h"
 #include "common/text.h"
 #include "tools/cmd.h"
 #include "tools/request.h"
 
-int plan_options_append(const struct cmd_args *args, struct text *line,
-			struct errmsg *reterr_why)
+static int append(const struct cmd_args *args, struct text *line,
+		  struct errmsg *reterr_why)
 {
 	static const char *const keys[] = {"keep", "order", "torn", "fill",
 					   "seed"};
@@ -20,4 +21,13 @@ int plan_options_append(const struct cmd_args *args, struct text *line,
 	if (cmd_has(args, "digest"))
 		text_printf(line, " digest=yes");
 	return r;
+}
+
+int plan_options_send(const struct cmd_args *args, struct text *line)
+{
+	struct errmsg why;
+
+	if (append(args, line, &why) < 0)
+		return cmd_usage(args->cmd, "%s", why.text);
+	return request_send(args, line);
 }

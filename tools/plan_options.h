@@ -4,7 +4,6 @@
 #define FLAKEY_TOOLS_PLAN_OPTIONS_H
 
 struct cmd_args;
-struct errmsg;
 struct text;
 
 #define PLAN_OPTIONS                                                           \
@@ -22,8 +21,7 @@ struct text;
 			"add a number that equal trees have in common"         \
 	}
 
-/* Appends those that were given. -EINVAL with a sentence. */
-int plan_options_append(const struct cmd_args *args, struct text *line,
-			struct errmsg *reterr_why);
+/* Sends the line with those that were given. Returns a CMD_ status. */
+int plan_options_send(const struct cmd_args *args, struct text *line);
 
 #endif
