@@ -341,6 +341,14 @@ static int collect_dirty(struct volume *volume, struct inode ***ret_inodes,
 	return r;
 }
 
+static void release(struct volume *volume, struct inode **inodes, size_t count)
+{
+	pthread_mutex_lock(&volume->lock);
+	for (size_t i = 0; i < count; i++)
+		inode_unpin_locked(volume, inodes[i]);
+	pthread_mutex_unlock(&volume->lock);
+}
+
 /* All that was acknowledged. */
 static int take_all(struct commit *commit)
 {
@@ -371,10 +379,7 @@ static int take_all(struct commit *commit)
 	int times = names == 0 ? commit_times(commit) : 0;
 	if (r == 0)
 		r = times;
-	pthread_mutex_lock(&volume->lock);
-	for (size_t i = 0; i < count; i++)
-		inode_unpin_locked(volume, inodes[i]);
-	pthread_mutex_unlock(&volume->lock);
+	release(volume, inodes, count);
 	return r;
 }
 
@@ -395,10 +400,7 @@ static int fail_all(struct commit *commit)
 		if (r == 0)
 			r = one;
 	}
-	pthread_mutex_lock(&volume->lock);
-	for (size_t i = 0; i < count; i++)
-		inode_unpin_locked(volume, inodes[i]);
-	pthread_mutex_unlock(&volume->lock);
+	release(volume, inodes, count);
 	commit->mode = MODE_ERROR_WRITES;
 	int names = any ? abort_journal(volume) : commit_names(commit);
 	return r < 0 ? r : names;
