@@ -67,9 +67,10 @@ static bool gives_space(const struct record *record, int64_t block, int64_t end)
 	       space->offset_bytes + space->length_bytes > block;
 }
 
-/* Whether the journal gives the block space, if only to be written to. */
-static enum answer ask_for_space(struct volume *volume, struct inode *inode,
-				 int64_t block)
+/* What the journal says of the block. ahead: space only to be written to counts,
+ * too. */
+static enum answer ask_journal(struct volume *volume, struct inode *inode,
+			       int64_t block, bool ahead)
 {
 	int64_t end = block + profile_block_bytes(volume->profile);
 	enum answer answer = UNKNOWN;
@@ -78,24 +79,10 @@ static enum answer ask_for_space(struct volume *volume, struct inode *inode,
 	     node != &inode->records && answer == UNKNOWN; node = node->prev) {
 		const struct record *record =
 			list_entry(node, struct record, inode_link);
-		answer = gives_space(record, block, end)
+		answer = ahead && gives_space(record, block, end)
 				 ? YES
 				 : ask_record(record, block, end);
 	}
-	pthread_mutex_unlock(&volume->journal.lock);
-	return answer;
-}
-
-static enum answer ask_journal(struct volume *volume, struct inode *inode,
-			       int64_t block)
-{
-	int64_t end = block + profile_block_bytes(volume->profile);
-	enum answer answer = UNKNOWN;
-	pthread_mutex_lock(&volume->journal.lock);
-	for (struct list *node = inode->records.prev;
-	     node != &inode->records && answer == UNKNOWN; node = node->prev)
-		answer = ask_record(list_entry(node, struct record, inode_link),
-				    block, end);
 	pthread_mutex_unlock(&volume->journal.lock);
 	return answer;
 }
@@ -124,7 +111,7 @@ int data_store_has_block(struct volume *volume, struct inode *inode, int fd,
 bool data_is_allocated(struct volume *volume, struct inode *inode, int fd,
 		       int64_t block)
 {
-	enum answer answer = ask_journal(volume, inode, block);
+	enum answer answer = ask_journal(volume, inode, block, false);
 	if (answer != UNKNOWN)
 		return answer == YES;
 	return data_store_has_block(volume, inode, fd, block) > 0;
@@ -262,7 +249,7 @@ bool data_allocates(struct volume *volume, struct inode *inode, int fd,
 static bool has_space(struct volume *volume, struct inode *inode, int fd,
 		      int64_t block)
 {
-	enum answer answer = ask_for_space(volume, inode, block);
+	enum answer answer = ask_journal(volume, inode, block, true);
 
 	if (answer != UNKNOWN)
 		return answer == YES;
