@@ -26,6 +26,7 @@
 #include "dmbackend/disk.h"
 #include "dmbackend/disk_verbs.h"
 #include "dmbackend/mounts.h"
+#include "dmbackend/power.h"
 #include "dmbackend/switcher.h"
 #include "dmbackend/table.h"
 #include "dmbackend/teardown.h"
@@ -230,13 +231,8 @@ static int make_filesystem(struct dmbackend *backend, struct errmsg *reterr_why)
 	int r = backend->setup.format ? format(backend, reterr_why) : 0;
 
 	if (r == 0)
-		r = mounts_mount(backend->node, backend->mountpoint,
-				 backend->setup.filesystem->name,
-				 backend->mount_options, reterr_why);
-	if (r < 0)
-		return r;
-	backend->mounted = true;
-	return 0;
+		r = power_mount(backend, reterr_why);
+	return r;
 }
 
 static int make_control(struct dmbackend *backend, struct errmsg *reterr_why)

@@ -107,6 +107,17 @@ static int power_off(struct dmbackend *backend, const struct plan *plan,
 	return r;
 }
 
+int power_mount(struct dmbackend *backend, struct errmsg *reterr_why)
+{
+	int r = mounts_mount(backend->node, backend->mountpoint,
+			     backend->setup.filesystem->name,
+			     backend->mount_options, reterr_why);
+
+	if (r == 0)
+		backend->mounted = true;
+	return r;
+}
+
 static int power_on(struct dmbackend *backend, struct errmsg *reterr_why)
 {
 	const struct mode allow = {.kind = MODE_ALLOW_WRITES};
@@ -115,12 +126,9 @@ static int power_on(struct dmbackend *backend, struct errmsg *reterr_why)
 	if (r == 0)
 		r = switcher_set(backend->switcher, &allow, reterr_why);
 	if (r == 0)
-		r = mounts_mount(backend->node, backend->mountpoint,
-				 backend->setup.filesystem->name,
-				 backend->mount_options, reterr_why);
+		r = power_mount(backend, reterr_why);
 	if (r < 0)
 		return r;
-	backend->mounted = true;
 	backend->incarnation++;
 	if (backend->control_name)
 		r = mounts_show_control(backend->runtime.control,

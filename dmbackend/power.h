@@ -12,6 +12,9 @@ struct dmbackend;
 struct errmsg;
 struct plan;
 
+/* Mounts the file system that is on the device. */
+int power_mount(struct dmbackend *backend, struct errmsg *reterr_why);
+
 /* -EBUSY: programs use the mount, and nothing has happened; -ENOTSUP: a plan
  * that a real disk cannot follow. */
 int power_crash(struct dmbackend *backend, const struct plan *plan,
