@@ -143,6 +143,8 @@ struct data_run {
 
 void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
 		      struct inode *inode, int fd);
+/* Whether the store has the block of this byte, and no record changes it. */
+bool data_is_stored(struct data_blocks *blocks, int64_t offset_bytes);
 /* The next dirty bytes in [from, to): of one extent and, if asked for, all
  * stored or all not. Lock held. */
 bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,

@@ -168,7 +168,7 @@ void data_blocks_init(struct data_blocks *blocks, struct volume *volume,
 		blocks->stored_bytes = st.st_size;
 }
 
-static bool is_stored(struct data_blocks *blocks, int64_t offset)
+bool data_is_stored(struct data_blocks *blocks, int64_t offset)
 {
 	int64_t block = profile_block_bytes(blocks->volume->profile);
 	block = offset / block * block;
@@ -199,9 +199,9 @@ bool data_next_run(struct data_blocks *blocks, int64_t from, int64_t to,
 	if (!by_stored)
 		return true;
 	int64_t block = profile_block_bytes(blocks->volume->profile);
-	ret_run->stored = is_stored(blocks, from);
+	ret_run->stored = data_is_stored(blocks, from);
 	int64_t next = (from / block + 1) * block;
-	while (next < to && is_stored(blocks, next) == ret_run->stored)
+	while (next < to && data_is_stored(blocks, next) == ret_run->stored)
 		next += block;
 	if (ret_run->stored && next > blocks->stored_bytes)
 		next = blocks->stored_bytes;

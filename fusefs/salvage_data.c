@@ -90,8 +90,9 @@ static int add_cut_run(struct work *work, const struct data_run *found,
 	return r;
 }
 
-/* The same, cut where the last block of the store's file ends. */
-static int add_tail_run(struct work *work, const struct data_blocks *blocks,
+/* The same, cut where the last block of the store's file ends, if that is there: the
+ * end can lie in a hole. */
+static int add_tail_run(struct work *work, struct data_blocks *blocks,
 			const struct data_run *found)
 {
 	int64_t block = profile_block_bytes(work->data->volume->profile);
@@ -99,7 +100,8 @@ static int add_tail_run(struct work *work, const struct data_blocks *blocks,
 	struct data_run part = *found;
 	int r = 0;
 	if (found->stored || found->from < blocks->stored_bytes ||
-	    found->from >= end)
+	    found->from >= end ||
+	    !data_is_stored(blocks, blocks->stored_bytes - 1))
 		return add_cut_run(work, found, false);
 	if (part.to > end)
 		part.to = end;

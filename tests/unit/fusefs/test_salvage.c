@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Crashes with a plan, after which the volume goes on: what was kept is over. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/plan.h"
@@ -65,11 +68,62 @@ static void data_survives_with_a_name_that_nobody_knows(void **state)
 	sandbox_expect_stored(sandbox, "b[4096:B*4096]");
 }
 
+static ssize_t read_stored(const struct sandbox *sandbox, const char *name,
+			   char *buffer, size_t size)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s", sandbox->store, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	ssize_t n = read(fd, buffer, size);
+	close(fd);
+	return n;
+}
+
+/* A file that ends in a hole has no last block: what is written there is new, and
+ * survives only with all that was overwritten. */
+static void data_at_an_end_in_a_hole_is_new(void **state)
+{
+	struct sandbox *sandbox = *state;
+	unsigned int with = 0;
+	unsigned int without = 0;
+	for (uint32_t seed = 1; seed <= 64; seed++) {
+		struct inode *inode = sandbox_put(sandbox, "a", 4096, 'A');
+		assert_int_equal(data_truncate(sandbox->volume, inode, 5000),
+				 0);
+		sandbox_sync(sandbox);
+		assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'B'),
+				 0);
+		assert_int_equal(sandbox_write(sandbox, inode, 5000, 120, 'C'),
+				 0);
+		names_forget(sandbox->volume, inode, 1);
+		const struct plan plan = {
+			.keep = PLAN_KEEP_SHARE,
+			.keep_ppm = PLAN_PPM_MAX / 2,
+			.order = PLAN_ORDER_ANY,
+			.seed = seed,
+			.has_seed = true,
+		};
+		sandbox_crash_planned(sandbox, &plan);
+		char bytes[8192];
+		ssize_t n = read_stored(sandbox, "a", bytes, sizeof(bytes));
+		bool is_new = n == 5120 && bytes[5000] == 'C';
+		assert_true(is_new || n == 5000);
+		assert_false(is_new && bytes[0] == 'A');
+		with += is_new;
+		without += !is_new && bytes[0] == 'B';
+		sandbox_unlink(sandbox, "a");
+		sandbox_sync(sandbox);
+	}
+	assert_true(with > 0 && without > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SANDBOX_TEST(a_kept_truncation_pushes_nothing_later),
 		SANDBOX_TEST(data_survives_with_a_name_that_nobody_knows),
+		SANDBOX_TEST(data_at_an_end_in_a_hole_is_new),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
