@@ -19,7 +19,7 @@ static const struct legal_rules rules[] = {
 	 .pushes = true,
 	 .block = 4096},
 	{.profile = "ext4,data=journal", .one_piece = true, .block = 1024},
-	{.profile = "xfs", .pages = true, .block = 4096},
+	{.profile = "xfs", .pages = true, .zeroes_end = true, .block = 4096},
 	{.profile = "btrfs",
 	 .copies = true,
 	 .beginning = true,
@@ -89,11 +89,46 @@ void legal_change(struct legal *legal, int directory, int name, int meaning,
 		legal->objects[meaning].last_op = legal->ops;
 }
 
+/* Whether the file can have its last block, on the disk or in memory. */
+static bool may_have_end(const struct legal *legal,
+			 const struct legal_object *o)
+{
+	int block = legal->rules->block;
+	int begin = o->live_size / block * block;
+	bool any = false;
+
+	for (int b = begin; b < o->live_size; b++)
+		any |= o->dirty[b] || o->zeroed[b];
+	for (int op = 1; op < legal->ops && !any; op++)
+		if (o->cut[op] >= 0 && o->cut[op] <= begin)
+			return false;
+	for (int b = begin; b < begin + block; b++)
+		any |= o->base[b] != 0 || o->murky[b / block];
+	return any;
+}
+
+/* xfs_file_write_checks() zeroes from the end to where the write begins, which for
+ * iomap_zero_range() is nothing where there is no block. */
+static void zero_end(const struct legal *legal, struct legal_object *o,
+		     int offset)
+{
+	int block = legal->rules->block;
+	int end = (o->live_size + block - 1) / block * block;
+
+	if (!legal->rules->zeroes_end || offset <= o->live_size ||
+	    end == o->live_size || !may_have_end(legal, o))
+		return;
+	if (end > offset)
+		end = offset;
+	memset(o->zeroed + o->live_size, 1, (size_t)(end - o->live_size));
+}
+
 void legal_write(struct legal *legal, int object, int offset, int length,
 		 uint8_t byte)
 {
 	struct legal_object *o = &legal->objects[object];
 
+	zero_end(legal, o, offset);
 	o->size_before[legal->ops] = o->live_size;
 	memset(o->live + offset, byte, (size_t)length);
 	memset(o->dirty + offset, 1, (size_t)length);
@@ -110,6 +145,7 @@ void legal_truncate(struct legal *legal, int object, int size)
 	if (size < o->live_size) {
 		memset(o->live + size, 0, (size_t)(LEGAL_BYTES - size));
 		memset(o->dirty + size, 0, (size_t)(LEGAL_BYTES - size));
+		memset(o->zeroed + size, 0, (size_t)(LEGAL_BYTES - size));
 	}
 	o->live_size = size;
 	o->cut[legal->ops] = size;
@@ -263,21 +299,37 @@ static bool is_murky(const struct legal *legal, const struct legal_object *o,
 	return b < LEGAL_BYTES && o->murky[b / legal->rules->block];
 }
 
+/* 1: the byte is the unsynced one, 0: it is not, -1: nobody can tell. */
+static int is_kept(const struct legal_object *o, const struct view *view, int b,
+		   const uint8_t *bytes, int size)
+{
+	uint8_t gone = b < view->size ? view->bytes[b] : 0;
+
+	if (!o->dirty[b] || (b < size && o->live[b] == gone))
+		return -1;
+	return b < size && bytes[b] == o->live[b];
+}
+
 /* Data that survives takes the size along; where a file grows by pages, to the
  * end of the page. */
 static bool ends_with_data(const struct legal_rules *r,
-			   const struct legal_object *o, int size)
+			   const struct legal_object *o,
+			   const struct view *view, const uint8_t *bytes,
+			   int size)
 {
-	bool any = o->dirty[size - 1];
+	bool pages = r->pages && size % PAGE == 0;
 
-	for (int b = size - PAGE; r->pages && size % PAGE == 0 && b < size; b++)
-		any |= o->dirty[b];
-	return any;
+	for (int b = pages ? size - PAGE : size - 1; b < size; b++)
+		if (o->zeroed[b] ||
+		    (o->dirty[b] && is_kept(o, view, b, bytes, size) != 0))
+			return true;
+	return false;
 }
 
 static const char *judge_size(const struct legal *legal,
 			      const struct legal_object *o,
-			      const struct view *view, int moment, int size)
+			      const struct view *view, int moment,
+			      const uint8_t *bytes, int size)
 {
 	const struct legal_rules *r = legal->rules;
 	int last_cut = 0;
@@ -297,7 +349,7 @@ static const char *judge_size(const struct legal *legal,
 		return "a size without all changes of the file";
 	if (size < view->size || size > o->live_size)
 		return "a size that the file never had";
-	if (!r->size_alone && !ends_with_data(r, o, size))
+	if (!r->size_alone && !ends_with_data(r, o, view, bytes, size))
 		return "a size beyond the data";
 	return NULL;
 }
@@ -314,17 +366,6 @@ static bool is_allowed(const struct legal *legal, const struct legal_object *o,
 	     (is_murky(legal, o, b) && b < size)))
 		return true;
 	return false;
-}
-
-/* 1: the byte is the unsynced one, 0: it is not, -1: nobody can tell. */
-static int is_kept(const struct legal_object *o, const struct view *view, int b,
-		   const uint8_t *bytes, int size)
-{
-	uint8_t gone = b < view->size ? view->bytes[b] : 0;
-
-	if (!o->dirty[b] || (b < size && o->live[b] == gone))
-		return -1;
-	return b < size && bytes[b] == o->live[b];
 }
 
 /* Runs of one kind survive in pieces that end where they may be cut. */
@@ -396,7 +437,7 @@ static const char *judge_view(const struct legal *legal,
 	const uint8_t *bytes = found->bytes[object];
 	int size = found->sizes[object];
 
-	const char *why = judge_size(legal, o, view, moment, size);
+	const char *why = judge_size(legal, o, view, moment, bytes, size);
 	for (int b = 0; b < size && why == NULL; b++)
 		if (!is_allowed(legal, o, view, b, bytes[b], size))
 			why = "a byte that cannot be there";

@@ -30,9 +30,10 @@ struct legal_rules {
 	bool old_first;	  /* new blocks only with all that was overwritten */
 	bool size_alone;  /* a file may get places without their bytes */
 	bool grows_in_block;
-	bool pushes;	/* a rename over a file takes the data along */
-	bool pages;	/* a file grows by the pages that are written */
-	bool one_piece; /* all survives, or nothing */
+	bool pushes;	 /* a rename over a file takes the data along */
+	bool pages;	 /* a file grows by the pages that are written */
+	bool zeroes_end; /* a write behind the end writes the last block, too */
+	bool one_piece;	 /* all survives, or nothing */
 	int block;
 };
 
@@ -46,7 +47,9 @@ struct legal_object {
 	uint8_t live[LEGAL_BYTES];
 	int live_size;
 	bool dirty[LEGAL_BYTES];
-	int last_op; /* that touched it; 0: none */
+	bool zeroed
+		[LEGAL_BYTES]; /* by a write behind the end, if it was there */
+	int last_op;	       /* that touched it; 0: none */
 	/* By op, from 1: truncated to (-1: no), written up to (0: no). */
 	int cut[LEGAL_OPS + 1];
 	int written[LEGAL_OPS + 1];
