@@ -319,25 +319,40 @@ static void draw_units(struct chance *chance, bool prefix,
 	}
 }
 
-/* What is next to each other and not cut there shares a fate, though one part is
- * overwritten and the other new; but the first can be all that may survive. */
+/* What is next to each other and not cut there, though one part is overwritten and
+ * the other new; and what is in one new block, which is written as a whole. */
+static bool share_fate(const struct units *units, int64_t block,
+		       const struct unit *before, const struct unit *unit)
+{
+	int64_t bytes = units->old_bytes;
+	if (before->fresh && unit->fresh && block != 0 &&
+	    (before->to - 1) / block == unit->from / block)
+		return true;
+	return before->to == unit->from &&
+	       (before->fresh != unit->fresh ||
+		before->in_new_block != unit->in_new_block) &&
+	       (bytes == 0 || unit->from % bytes != 0);
+}
+
+/* The first of those that share a fate decides; but it can be all that may
+ * survive. */
 static void join_units(const struct profile_survival *survival,
 		       const struct survivors_file *file, struct units *units)
 {
-	int64_t bytes = units->old_bytes;
+	struct unit *list = units->list;
+	size_t end;
 	if (!may_survive(survival, file, true))
 		return;
-	for (size_t i = 1; i < units->count; i++) {
-		struct unit *before = &units->list[i - 1];
-		struct unit *unit = &units->list[i];
-		if (before->to != unit->from ||
-		    (before->fresh == unit->fresh &&
-		     before->in_new_block == unit->in_new_block) ||
-		    (bytes != 0 && unit->from % bytes == 0))
-			continue;
-		if (unit->forced)
-			before->kept = true;
-		unit->kept = before->kept;
+	for (size_t first = 0; first < units->count; first = end) {
+		bool kept = list[first].kept;
+		for (end = first + 1; end < units->count; end++) {
+			if (!share_fate(units, survival->new_unit_bytes,
+					&list[end - 1], &list[end]))
+				break;
+			kept |= list[end].forced;
+		}
+		for (size_t i = first; i < end; i++)
+			list[i].kept = kept;
 	}
 }
 

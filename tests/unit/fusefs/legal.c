@@ -404,6 +404,30 @@ static const char *judge_units(const struct legal *legal,
 	return NULL;
 }
 
+/* A new block is written as a whole, whatever is between its bytes. Smaller ones
+ * than pages are not known well enough. */
+static const char *judge_blocks(const struct legal *legal,
+				const struct legal_object *o,
+				const struct view *view, const uint8_t *bytes,
+				int size)
+{
+	int block = legal->rules->block;
+	int before = -1;
+
+	for (int b = 0; b < o->live_size && block == PAGE; b++) {
+		int kept = is_kept(o, view, b, bytes, size);
+		if (b % block == 0)
+			before = -1;
+		if (kept < 0 || is_murky(legal, o, b) ||
+		    is_old(legal, o, view, b, size))
+			continue;
+		if (before >= 0 && kept != before)
+			return "a part of a new block";
+		before = kept;
+	}
+	return NULL;
+}
+
 static const char *judge_order(const struct legal *legal,
 			       const struct legal_object *o,
 			       const struct view *view, const uint8_t *bytes,
@@ -443,6 +467,8 @@ static const char *judge_view(const struct legal *legal,
 			why = "a byte that cannot be there";
 	if (why == NULL)
 		why = judge_units(legal, plan, o, view, bytes, size);
+	if (why == NULL)
+		why = judge_blocks(legal, o, view, bytes, size);
 	if (why == NULL)
 		why = judge_order(legal, o, view, bytes, size);
 	return why;

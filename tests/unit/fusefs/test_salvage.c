@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -16,6 +17,8 @@
 #include "fusefs/names.h"
 #include "fusefs/volume.h"
 #include "tests/unit/fusefs/sandbox.h"
+
+#define SEEDS 64
 
 static void crash_keeping_all_that_it_may(struct sandbox *sandbox)
 {
@@ -80,6 +83,47 @@ static ssize_t read_stored(const struct sandbox *sandbox, const char *name,
 	return n;
 }
 
+static void crash_by_chance(struct sandbox *sandbox, uint32_t seed)
+{
+	const struct plan plan = {
+		.keep = PLAN_KEEP_SHARE,
+		.keep_ppm = PLAN_PPM_MAX / 2,
+		.order = PLAN_ORDER_ANY,
+		.torn = PLAN_TORN_SECTOR,
+		.seed = seed,
+		.has_seed = true,
+	};
+	sandbox_crash_planned(sandbox, &plan);
+}
+
+static void write_at(struct sandbox *sandbox, const char *name, int64_t offset,
+		     size_t count, char byte)
+{
+	struct inode *inode = sandbox_find(sandbox, name);
+	assert_int_equal(sandbox_write(sandbox, inode, offset, count, byte), 0);
+	names_forget(sandbox->volume, inode, 1);
+}
+
+static void truncate_to(struct sandbox *sandbox, const char *name, int64_t size)
+{
+	struct inode *inode = sandbox_find(sandbox, name);
+	assert_int_equal(data_truncate(sandbox->volume, inode, size), 0);
+	names_forget(sandbox->volume, inode, 1);
+}
+
+/* A new file of one kind of bytes, durable. */
+static void put_durable(struct sandbox *sandbox, const char *name, size_t size)
+{
+	names_forget(sandbox->volume, sandbox_put(sandbox, name, size, 'A'), 1);
+	sandbox_sync(sandbox);
+}
+
+static void remove_durably(struct sandbox *sandbox, const char *name)
+{
+	sandbox_unlink(sandbox, name);
+	sandbox_sync(sandbox);
+}
+
 /* A file that ends in a hole has no last block: what is written there is new, and
  * survives only with all that was overwritten. */
 static void data_at_an_end_in_a_hole_is_new(void **state)
@@ -87,35 +131,45 @@ static void data_at_an_end_in_a_hole_is_new(void **state)
 	struct sandbox *sandbox = *state;
 	unsigned int with = 0;
 	unsigned int without = 0;
-	for (uint32_t seed = 1; seed <= 64; seed++) {
-		struct inode *inode = sandbox_put(sandbox, "a", 4096, 'A');
-		assert_int_equal(data_truncate(sandbox->volume, inode, 5000),
-				 0);
-		sandbox_sync(sandbox);
-		assert_int_equal(sandbox_write(sandbox, inode, 0, 4096, 'B'),
-				 0);
-		assert_int_equal(sandbox_write(sandbox, inode, 5000, 120, 'C'),
-				 0);
-		names_forget(sandbox->volume, inode, 1);
-		const struct plan plan = {
-			.keep = PLAN_KEEP_SHARE,
-			.keep_ppm = PLAN_PPM_MAX / 2,
-			.order = PLAN_ORDER_ANY,
-			.seed = seed,
-			.has_seed = true,
-		};
-		sandbox_crash_planned(sandbox, &plan);
+	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
 		char bytes[8192];
+		put_durable(sandbox, "a", 4096);
+		truncate_to(sandbox, "a", 5000);
+		sandbox_sync(sandbox);
+		write_at(sandbox, "a", 0, 4096, 'B');
+		write_at(sandbox, "a", 5000, 120, 'C');
+		crash_by_chance(sandbox, seed);
 		ssize_t n = read_stored(sandbox, "a", bytes, sizeof(bytes));
 		bool is_new = n == 5120 && bytes[5000] == 'C';
+		bool is_old = memchr(bytes, 'A', 4096) != NULL;
 		assert_true(is_new || n == 5000);
-		assert_false(is_new && bytes[0] == 'A');
+		assert_false(is_new && is_old);
 		with += is_new;
-		without += !is_new && bytes[0] == 'B';
-		sandbox_unlink(sandbox, "a");
-		sandbox_sync(sandbox);
+		without += !is_new && memchr(bytes, 'B', 4096) != NULL;
+		remove_durably(sandbox, "a");
 	}
 	assert_true(with > 0 && without > 0);
+}
+
+/* Two parts of a block that the file did not have are on the disk together. */
+static void a_new_block_survives_as_a_whole(void **state)
+{
+	struct sandbox *sandbox = *state;
+	unsigned int with = 0;
+	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
+		char bytes[8192] = "";
+		put_durable(sandbox, "a", 0);
+		write_at(sandbox, "a", 600, 100, 'B');
+		write_at(sandbox, "a", 100, 100, 'C');
+		crash_by_chance(sandbox, seed);
+		ssize_t n = read_stored(sandbox, "a", bytes, sizeof(bytes));
+		bool kept = n == 700;
+		assert_true(kept || n == 0);
+		assert_true(!kept || (bytes[600] == 'B' && bytes[100] == 'C'));
+		with += kept;
+		remove_durably(sandbox, "a");
+	}
+	assert_true(with > 0 && with < SEEDS);
 }
 
 int main(void)
@@ -124,6 +178,7 @@ int main(void)
 		SANDBOX_TEST(a_kept_truncation_pushes_nothing_later),
 		SANDBOX_TEST(data_survives_with_a_name_that_nobody_knows),
 		SANDBOX_TEST(data_at_an_end_in_a_hole_is_new),
+		SANDBOX_TEST(a_new_block_survives_as_a_whole),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
