@@ -37,6 +37,8 @@ struct rescue {
 	size_t count;
 	struct touched *touched; /* up to three for each */
 	size_t touched_count;
+	struct salvage_cut *cuts; /* one for each at most */
+	size_t cut_count;
 	uint64_t whole_seq; /* every change up to it is kept */
 };
 
@@ -167,8 +169,9 @@ static int gather_locked(struct rescue *rescue)
 	rescue->records = calloc(count + 1, sizeof(struct record *));
 	rescue->changes = calloc(count + 1, sizeof(*rescue->changes));
 	rescue->touched = calloc(3 * count + 1, sizeof(*rescue->touched));
+	rescue->cuts = calloc(count + 1, sizeof(*rescue->cuts));
 	bool has = rescue->records != NULL && rescue->changes != NULL &&
-		   rescue->touched != NULL;
+		   rescue->touched != NULL && rescue->cuts != NULL;
 	if (has)
 		list_for_each(node, following, &journal->records)
 			rescue->records[rescue->count++] =
@@ -206,6 +209,19 @@ static void touch_all(struct rescue *rescue, const struct record *record)
 	}
 }
 
+static void note_cut(struct rescue *rescue, const struct record *record)
+{
+	bool sizes = record->kind == RECORD_SIZE;
+	if (record->grows || (!sizes && record->kind != RECORD_DATA &&
+			      record->kind != RECORD_SPACE))
+		return;
+	rescue->cuts[rescue->cut_count++] = (struct salvage_cut){
+		.inode = record->inode,
+		.seq = record->seq,
+		.size_bytes = sizes ? record->size_bytes : -1,
+	};
+}
+
 static uint64_t moment_before(struct rescue *rescue,
 			      const struct record *record)
 {
@@ -224,11 +240,15 @@ static void select_locked(struct rescue *rescue)
 	for (size_t i = 0; i < rescue->count; i++) {
 		struct record *record = rescue->records[i];
 		record->selected = rescue->changes[i].kept;
-		if (record->selected)
+		if (record->selected) {
 			touch_all(rescue, record);
-		else if (rescue->whole_seq == UINT64_MAX)
+			note_cut(rescue, record);
+		} else if (rescue->whole_seq == UINT64_MAX) {
 			rescue->whole_seq = moment_before(rescue, record);
+		}
 	}
+	qsort(rescue->cuts, rescue->cut_count, sizeof(*rescue->cuts),
+	      salvage_data_compare_cuts);
 }
 
 static int take_locked(struct rescue *rescue)
@@ -280,6 +300,8 @@ static int keep_data(struct rescue *rescue)
 		.user = rescue->salvage->user,
 		.whole_seq = rescue->whole_seq,
 		.any_names = rescue->touched_count > 0,
+		.cuts = rescue->cuts,
+		.cut_count = rescue->cut_count,
 	};
 	cleanup_free struct inode **inodes = NULL;
 	size_t count = 0;
@@ -401,5 +423,6 @@ int salvage_run(const struct salvage *salvage)
 	free(rescue.records);
 	free(rescue.changes);
 	free(rescue.touched);
+	free(rescue.cuts);
 	return r;
 }

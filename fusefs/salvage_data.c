@@ -34,6 +34,7 @@ struct work {
 	struct inode *inode;
 	struct text path;
 	int fd;
+	int64_t gone_bytes; /* kept changes gave up all blocks from here on */
 	struct runs runs;
 	struct survivors_pieces pieces;
 };
@@ -100,7 +101,7 @@ static int add_tail_run(struct work *work, struct data_blocks *blocks,
 	struct data_run part = *found;
 	int r = 0;
 	if (found->stored || found->from < blocks->stored_bytes ||
-	    found->from >= end ||
+	    found->from >= end || blocks->stored_bytes > work->gone_bytes ||
 	    !data_is_stored(blocks, blocks->stored_bytes - 1))
 		return add_cut_run(work, found, false);
 	if (part.to > end)
@@ -113,15 +114,69 @@ static int add_tail_run(struct work *work, struct data_blocks *blocks,
 	return r;
 }
 
+int salvage_data_compare_cuts(const void *a, const void *b)
+{
+	const struct salvage_cut *left = a;
+	const struct salvage_cut *right = b;
+	if (left->inode != right->inode)
+		return left->inode < right->inode ? -1 : 1;
+	return left->seq < right->seq ? -1 : left->seq > right->seq;
+}
+
+/* The store has whole pages, and shows no smaller holes: what was cut off a page is
+ * known from the changes that are behind us. */
+static int64_t find_gone(const struct salvage_data *data,
+			 const struct inode *inode)
+{
+	int64_t block = profile_block_bytes(data->volume->profile);
+	size_t low = 0;
+	size_t high = data->cut_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (data->cuts[middle].inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	int64_t size = DATA_END;
+	for (; low < data->cut_count && data->cuts[low].inode == inode; low++) {
+		const struct salvage_cut *cut = &data->cuts[low];
+		if (cut->size_bytes < 0)
+			size = DATA_END;
+		else if (cut->size_bytes < size)
+			size = cut->size_bytes;
+	}
+	return size < DATA_END - block ? (size + block - 1) / block * block
+				       : DATA_END;
+}
+
+/* The same, cut where the blocks are gone. */
+static int add_gone_run(struct work *work, struct data_blocks *blocks,
+			const struct data_run *found)
+{
+	struct data_run part = *found;
+	int r = 0;
+	if (found->stored && found->from < work->gone_bytes &&
+	    found->to > work->gone_bytes) {
+		part.to = work->gone_bytes;
+		r = add_tail_run(work, blocks, &part);
+		part.from = part.to;
+		part.to = found->to;
+	}
+	part.stored = part.stored && part.from < work->gone_bytes;
+	return r < 0 ? r : add_tail_run(work, blocks, &part);
+}
+
 static int gather(struct work *work)
 {
 	struct data_blocks blocks;
 	struct data_run run = {.to = 0};
 	int r = 0;
+	work->gone_bytes = find_gone(work->data, work->inode);
 	data_blocks_init(&blocks, work->data->volume, work->inode, work->fd);
 	slimlock_read(&work->inode->lock);
 	while (r == 0 && data_next_run(&blocks, run.to, DATA_END, true, &run))
-		r = add_tail_run(work, &blocks, &run);
+		r = add_gone_run(work, &blocks, &run);
 	slimlock_unlock(&work->inode->lock);
 	return r < 0 ? r : blocks.error;
 }

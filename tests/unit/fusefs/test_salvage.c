@@ -71,6 +71,13 @@ static void data_survives_with_a_name_that_nobody_knows(void **state)
 	sandbox_expect_stored(sandbox, "b[4096:B*4096]");
 }
 
+static bool is_stored(const struct sandbox *sandbox, const char *name)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s", sandbox->store, name);
+	return access(path, F_OK) == 0;
+}
+
 static ssize_t read_stored(const struct sandbox *sandbox, const char *name,
 			   char *buffer, size_t size)
 {
@@ -172,6 +179,36 @@ static void a_new_block_survives_as_a_whole(void **state)
 	assert_true(with > 0 && with < SEEDS);
 }
 
+/* Of the page that a truncation cuts, the blocks behind the cut are gone, though the
+ * store still has that page: what is written there is new, and needs all changes
+ * before it. */
+static void blocks_that_were_cut_off_a_page_are_new(void **state)
+{
+	struct sandbox *sandbox = *state;
+	unsigned int with = 0;
+	unsigned int without = 0;
+	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
+		char bytes[8192] = "";
+		put_durable(sandbox, "a", 4096);
+		truncate_to(sandbox, "a", 1024);
+		truncate_to(sandbox, "a", 3072);
+		names_forget(sandbox->volume, sandbox_put(sandbox, "b", 0, 'b'),
+			     1);
+		write_at(sandbox, "a", 1024, 2048, 'B');
+		crash_by_chance(sandbox, seed);
+		ssize_t n = read_stored(sandbox, "a", bytes, sizeof(bytes));
+		bool kept = n == 3072 && memchr(bytes, 'B', 3072) != NULL;
+		bool has_b = is_stored(sandbox, "b");
+		assert_true(!kept || has_b);
+		with += kept;
+		without += n == 3072 && !has_b;
+		if (has_b)
+			sandbox_unlink(sandbox, "b");
+		remove_durably(sandbox, "a");
+	}
+	assert_true(with > 0 && without > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +216,7 @@ int main(void)
 		SANDBOX_TEST(data_survives_with_a_name_that_nobody_knows),
 		SANDBOX_TEST(data_at_an_end_in_a_hole_is_new),
 		SANDBOX_TEST(a_new_block_survives_as_a_whole),
+		SANDBOX_TEST(blocks_that_were_cut_off_a_page_are_new),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
