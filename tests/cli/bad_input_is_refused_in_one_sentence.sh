@@ -72,6 +72,9 @@ was=$(cat mnt/.flakey/mode; grep -o '"incarnation":[0-9]*' mnt/.flakey/status)
 refused 1 "is a flakey mount of '$WORK/store' already" "$f" mount other mnt
 refused 1 "" "$f" mount store other
 refused 1 "cannot keep 'some'" "$f" crash --keep some mnt
+refused 1 "flakey: a crash cannot keep '150%'" "$f" crash --keep 150% mnt
+refused 1 "flakey: what is lost is not filled with 'no'" \
+	"$f" snapshot --fill no mnt image
 refused 2 "has a blank" "$f" crash --keep "all format=json" mnt
 refused 2 "unknown mode 'melt'" "$f" mode mnt melt
 refused 2 "did you mean 'drop-writes'" "$f" mode mnt drop-write
