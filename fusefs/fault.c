@@ -13,7 +13,7 @@
 #include "fusefs/journal.h"
 #include "fusefs/landing.h"
 #include "fusefs/loop.h"
-#include "fusefs/rules.h"
+#include "rules/rules.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 

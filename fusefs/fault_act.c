@@ -16,7 +16,7 @@
 #include "fusefs/fault.h"
 #include "fusefs/fault_inside.h"
 #include "fusefs/landing.h"
-#include "fusefs/rules.h"
+#include "rules/rules.h"
 
 #define WORDS_MAX 160
 #define NS_PER_MS 1000000

@@ -14,7 +14,7 @@
 #include "fusefs/fault_request.h"
 #include "fusefs/ops.h"
 #include "fusefs/park.h"
-#include "fusefs/rule.h"
+#include "rules/rule.h"
 
 struct fault;
 struct fault_forgetter;

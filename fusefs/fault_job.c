@@ -14,7 +14,7 @@
 #include "controlfs/controlfs.h"
 #include "fusefs/fault.h"
 #include "fusefs/fault_inside.h"
-#include "fusefs/rules.h"
+#include "rules/rules.h"
 #include "fusefs/verbs.h"
 
 struct job {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "fusefs/dentry.h"
-#include "fusefs/rule.h"
+#include "rules/rule.h"
 
 struct fuse_buf;
 struct fusefs;

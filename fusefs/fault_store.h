@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "common/text.h"
-#include "fusefs/rules.h"
+#include "rules/rules.h"
 #include "fusefs/volume.h"
 
 struct inode;

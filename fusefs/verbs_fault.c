@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fusefs/ops.h"
-#include "fusefs/rules.h"
+#include "rules/rules.h"
 
 #define NS_PER_MS INT64_C(1000000)
 

@@ -15,7 +15,7 @@
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/text.h"
-#include "fusefs/rules.h"
+#include "rules/rules.h"
 
 #define RULES 1000
 #define HITS 5000

@@ -11,8 +11,8 @@
 #include "common/errmsg.h"
 #include "common/event.h"
 #include "common/text.h"
-#include "fusefs/rule.h"
-#include "fusefs/rules.h"
+#include "rules/rule.h"
+#include "rules/rules.h"
 #include "tests/fuzz/refusal.h"
 #include "tests/fuzz/target.h"
 

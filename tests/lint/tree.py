@@ -11,8 +11,8 @@ import re
 import subprocess
 import sys
 
-PRODUCT = ("common", "failpoints", "controlfs", "fusefs", "dmbackend",
-           "tools")
+PRODUCT = ("common", "failpoints", "controlfs", "rules", "fusefs",
+           "dmbackend", "tools")
 SKIPPED_DIRS = {".git", "subprojects", "__pycache__"}
 
 
