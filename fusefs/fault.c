@@ -13,9 +13,9 @@
 #include "fusefs/journal.h"
 #include "fusefs/landing.h"
 #include "fusefs/loop.h"
-#include "rules/rules.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
+#include "rules/rules.h"
 
 #define NS_PER_S INT64_C(1000000000)
 

@@ -14,8 +14,8 @@
 #include "controlfs/controlfs.h"
 #include "fusefs/fault.h"
 #include "fusefs/fault_inside.h"
-#include "rules/rules.h"
 #include "fusefs/verbs.h"
+#include "rules/rules.h"
 
 struct job {
 	struct faults *faults;

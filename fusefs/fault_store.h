@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 #include "common/text.h"
-#include "rules/rules.h"
 #include "fusefs/volume.h"
+#include "rules/rules.h"
 
 struct inode;
 

@@ -29,11 +29,11 @@
 #include "fusefs/loop.h"
 #include "fusefs/ops.h"
 #include "fusefs/probe.h"
-#include "rules/rules.h"
-#include "rules/rules_http.h"
 #include "fusefs/verbs.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
+#include "rules/rules.h"
+#include "rules/rules_http.h"
 
 /* How long a terminated mount is served for those who still use it. */
 #define BUSY_PATIENCE_MS 2000

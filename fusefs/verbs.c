@@ -32,13 +32,13 @@
 #include "fusefs/ops.h"
 #include "fusefs/profile.h"
 #include "fusefs/risk.h"
-#include "rules/rules.h"
-#include "rules/rules_http.h"
 #include "fusefs/scratch.h"
 #include "fusefs/shutdown.h"
 #include "fusefs/snapshot.h"
 #include "fusefs/verbs_fault.h"
 #include "fusefs/volume.h"
+#include "rules/rules.h"
+#include "rules/rules_http.h"
 
 /* More than there are control files. */
 #define CONTROL_NUMBERS 1024
