@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""A simulated disk: a store, the mount on it, and its control files."""
+
+import errno
+import json
+import os
+import subprocess
+
+COMMAND_S = 60
+# What a program does to its disk, and what counts it.
+POINTS = ("fs/any-write", "fs/any-sync", "fs/any-meta")
+
+
+class Refused(Exception):
+    """A verb that did not do what was asked."""
+
+
+class Disk:
+    """Mounts directory/store on directory/mnt."""
+
+    def __init__(self, flakey, directory, profile):
+        self.flakey = flakey
+        self.profile = profile
+        self.store = os.path.join(directory, "store")
+        self.place = os.path.join(directory, "mnt")
+        self.mounted = False
+        self.server = 0
+
+    def command(self, *words):
+        """Runs a verb; what it prints."""
+        done = subprocess.run([self.flakey, *words], capture_output=True,
+                              text=True, timeout=COMMAND_S, check=False)
+        if done.returncode != 0:
+            raise Refused(f"flakey {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def mount(self):
+        """The power is on."""
+        os.makedirs(self.store, exist_ok=True)
+        os.makedirs(self.place, exist_ok=True)
+        self.command("mount", "--profile", self.profile, self.store, self.place)
+        self.mounted = True
+        status = json.loads(self.command("status", "--json", self.place))
+        self.server = status["pid"]
+
+    def unmount(self):
+        """Everything is stored, and the mount is gone."""
+        if self.mounted:
+            self.command("umount", self.place)
+            self.mounted = False
+            self.server = 0
+
+    def give_up(self):
+        """Whatever happened, nothing stays mounted."""
+        try:
+            self.unmount()
+        except (Refused, subprocess.TimeoutExpired) as why:
+            print("#", why)
+            subprocess.run(["fusermount3", "-uz", self.place], check=False)
+            self.mounted = False
+            self.server = 0
+
+    def control(self, line):
+        """One line for the control file."""
+        fd = os.open(os.path.join(self.place, ".flakey", "control"), os.O_WRONLY)
+        try:
+            os.write(fd, line.encode() + b"\n")
+        finally:
+            os.close(fd)
+
+    def wait_for(self, rule, seconds):
+        """True when the rule has fired; False when it was removed instead."""
+        try:
+            self.control(f"wait {rule} fired=1 timeout={seconds}s")
+        except OSError as why:
+            if why.errno in (errno.ETIMEDOUT, errno.EIO):
+                raise
+            return False
+        return True
+
+    def count(self):
+        """From here on, operations at the points are counted."""
+        self.control("fault set " + "; ".join(f"{p}=off" for p in POINTS))
+
+    def counts(self):
+        """How many there were, by point."""
+        listed = json.loads(self.command("fault", "list", "--json", self.place))
+        hits = {rule["rule"]: rule["hits"] for rule in listed["faults"]}
+        return [hits[point] for point in POINTS]
+
+    def crash(self, plan):
+        """The programs die and the power fails."""
+        self.command("crash", "--kill", *plan, self.place)
