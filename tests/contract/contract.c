@@ -6,6 +6,8 @@
  * rules. Where the backends differ by design, the line says so with "differs:".
  * Needs FLAKEY_COMMAND.
  */
+#include "tests/contract/contract.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,12 +21,12 @@
 #include "common/flakey.h"
 #include "tests/contract/points.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_US INT64_C(10000000)
 
-static const char *contract_profile;
-static bool contract_dm;
+static struct contract contract;
 
-static struct flakey *contract_start(const char *source, const char *mountpoint)
+struct flakey *contract_start(const struct contract *about, const char *source,
+			      const char *mountpoint)
 {
 	struct flakey_config config = FLAKEY_CONFIG_INIT;
 	char why[FLAKEY_ERROR_MAX] = "";
@@ -32,9 +34,9 @@ static struct flakey *contract_start(const char *source, const char *mountpoint)
 
 	config.source = source;
 	config.mountpoint = mountpoint;
-	config.profile = contract_profile;
-	/* Those that need less take less. */
-	if (contract_dm && strcmp(source, "store") == 0)
+	config.profile = about->profile;
+	/* A copy has the size that it has. */
+	if (about->dm && strcmp(source, "copy") != 0)
 		config.disk_bytes = (uint64_t)320 << 20;
 	if (flakey_start(&config, &disk, why, sizeof(why)) < 0) {
 		printf("Bail out! cannot start: %s\n", why);
@@ -43,18 +45,17 @@ static struct flakey *contract_start(const char *source, const char *mountpoint)
 	return disk;
 }
 
-static int64_t now_ms(void)
+int64_t contract_now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
-/* Waits until the mode in force is the wanted one. */
-static bool becomes(struct flakey *disk, const char *mode_now)
+bool contract_becomes(struct flakey *disk, const char *mode_now)
 {
-	int64_t end_ms = now_ms() + DEADLINE_MS;
+	int64_t end_us = contract_now_us() + DEADLINE_US;
 	struct flakey_info info = FLAKEY_INFO_INIT;
 
 	do {
@@ -62,8 +63,13 @@ static bool becomes(struct flakey *disk, const char *mode_now)
 			return false;
 		if (strcmp(info.mode_now, mode_now) == 0)
 			return true;
-	} while (now_ms() < end_ms);
+	} while (contract_now_us() < end_us);
 	return false;
+}
+
+bool contract_has_checksums(const struct contract *about)
+{
+	return about->dm && strcmp(about->profile, "btrfs") == 0;
 }
 
 static void it_says_what_it_is(struct flakey *disk)
@@ -71,14 +77,14 @@ static void it_says_what_it_is(struct flakey *disk)
 	struct flakey_info info = FLAKEY_INFO_INIT;
 
 	is(flakey_status(disk, &info), 0, "status answers");
-	says(info.backend, contract_dm ? "dm" : "fuse", "with the backend");
-	says(info.profile, contract_profile, "the profile or file system");
+	says(info.backend, contract.dm ? "dm" : "fuse", "with the backend");
+	says(info.profile, contract.profile, "the profile or file system");
 	says(info.state, "ok", "the state");
 	says(info.mode_now, "allow-writes", "the mode");
 	same(info.incarnation, 1, "and the incarnation");
-	ok((flakey_device(disk) != NULL) == contract_dm,
+	ok((flakey_device(disk) != NULL) == contract.dm,
 	   "differs: dm has a device, fuse has none");
-	ok(!contract_dm || access(flakey_device(disk), F_OK) == 0,
+	ok(!contract.dm || access(flakey_device(disk), F_OK) == 0,
 	   "which exists");
 }
 
@@ -110,7 +116,7 @@ static void a_crash_of_the_programs_keeps_all(struct flakey *disk)
 	put("mnt/chosen", "chosen", NO_SYNC);
 	plan.keep = FLAKEY_KEEP_SHARE;
 	plan.keep_percent = 50;
-	is(flakey_crash(disk, &plan, NULL), contract_dm ? -EOPNOTSUPP : 0,
+	is(flakey_crash(disk, &plan, NULL), contract.dm ? -EOPNOTSUPP : 0,
 	   "differs: only fuse chooses by chance what survives");
 }
 
@@ -149,7 +155,7 @@ static void failed_writes_are_told(struct flakey *disk)
 	r = overwrite("mnt/failing", "newest!!!!!");
 	/* Of ext4 and xfs a failed fsync of data alone leaves the file system
 	 * at work; btrfs needs its tree, and becomes read-only. */
-	if (strcmp(contract_profile, "btrfs") == 0)
+	if (strcmp(contract.profile, "btrfs") == 0)
 		ok(r == 0 || r == -EROFS || r == -EIO,
 		   "btrfs may be read-only from then on");
 	else
@@ -166,56 +172,24 @@ static void modes_end_and_go_round(struct flakey *disk)
 	options.for_ms = 400;
 	is(flakey_drop_writes(disk, &options), 0, "drop for a moment");
 	put("mnt/in-between", "in between", SYNC);
-	ok(becomes(disk, "allow-writes"), "it ends by itself");
+	ok(contract_becomes(disk, "allow-writes"), "it ends by itself");
 	put("mnt/at-last", "at last", SYNC);
 	is(flakey_crash(disk, NULL, NULL), 0, "power fails");
 	/* On a real disk the journal has a gap now, behind which nothing is
 	 * found: differs. */
-	if (!contract_dm)
+	if (!contract.dm)
 		holds("mnt/at-last", "at last", "what came later survives");
 	options.for_ms = 0;
 	options.up_ms = 300;
 	options.down_ms = 300;
 	is(flakey_drop_writes(disk, &options), 0, "up and down");
-	ok(becomes(disk, "drop-writes"), "it goes down");
-	ok(becomes(disk, "allow-writes"), "and up");
-	ok(becomes(disk, "drop-writes"), "and down again");
+	ok(contract_becomes(disk, "drop-writes"), "it goes down");
+	ok(contract_becomes(disk, "allow-writes"), "and up");
+	ok(contract_becomes(disk, "drop-writes"), "and down again");
 	is(flakey_crash(disk, NULL, NULL), 0, "power fails");
-	ok(becomes(disk, "allow-writes"), "a crash ends the mode");
+	ok(contract_becomes(disk, "allow-writes"), "a crash ends the mode");
 	options.for_ms = 50;
 	is(flakey_drop_writes(disk, &options), -EINVAL, "50 ms are refused");
-}
-
-/* 0, or a sentence that names the feature and the kernel. */
-static void can_or_cannot(struct flakey *disk, int r, const char *mode)
-{
-	if (r == 0) {
-		ok(becomes(disk, mode), mode);
-		return;
-	}
-	if (!contract_dm || r != -EOPNOTSUPP)
-		printf("# %d: %s\n", r, flakey_error(disk));
-	ok(contract_dm && r == -EOPNOTSUPP, mode);
-	says(flakey_error(disk), "not supported by this kernel: ",
-	     "differs: dm needs a kernel that has it");
-	ok(becomes(disk, "allow-writes"), "and nothing has happened");
-}
-
-static void the_other_modes_work_or_say_why(struct flakey *disk)
-{
-	can_or_cannot(disk, flakey_error_reads(disk, NULL), "error-reads");
-	is(flakey_allow_writes(disk), 0, "and back");
-	can_or_cannot(
-		disk,
-		flakey_corrupt_bio_byte(disk, 500, FLAKEY_WRITES, 'X', 0, NULL),
-		"corrupt-bio-byte");
-	is(flakey_allow_writes(disk), 0, "and back");
-	can_or_cannot(disk, flakey_random_read_corrupt(disk, 500, NULL),
-		      "random-read-corrupt");
-	is(flakey_allow_writes(disk), 0, "and back");
-	can_or_cannot(disk, flakey_random_write_corrupt(disk, 500, NULL),
-		      "random-write-corrupt");
-	is(flakey_allow_writes(disk), 0, "and back");
 }
 
 static void others_are_answered(struct flakey *disk)
@@ -224,7 +198,7 @@ static void others_are_answered(struct flakey *disk)
 	is(flakey_evict(disk), 0, "clean pages are dropped");
 	holds("mnt/cached", "cached", "and read again");
 	put("mnt/at-risk", "at risk", NO_SYNC);
-	if (contract_dm)
+	if (contract.dm)
 		is(flakey_unsynced(disk, NULL, NULL), -EOPNOTSUPP,
 		   "differs: a real disk cannot tell what is not synced");
 	else
@@ -246,9 +220,9 @@ static void a_snapshot_is_what_a_crash_would_leave(struct flakey *disk)
 	ok(true, "a snapshot is taken");
 	holds("mnt/volatile", "volatile", "the mount goes on");
 	/* Of btrfs the kernel takes two with one number for one. */
-	if (contract_dm && strcmp(contract_profile, "btrfs") == 0)
+	if (contract.dm && strcmp(contract.profile, "btrfs") == 0)
 		return;
-	copy = contract_start("copy", "mnt2");
+	copy = contract_start(&contract, "copy", "mnt2");
 	holds("mnt2/durable", "durable", "it has what was synced");
 	holds("mnt2/volatile", NULL, "and not what was not");
 	is(flakey_stop(copy), 0, "it can be stopped");
@@ -262,7 +236,7 @@ static void a_mount_in_use_cannot_be_stopped(struct flakey *disk)
 	is(flakey_stop(disk), -EBUSY, "a mount in use cannot be stopped");
 	says(flakey_error(disk), "is in use", "with a sentence");
 	holds("mnt/synced", "synced", "and goes on");
-	is(flakey_crash(disk, NULL, NULL), contract_dm ? -EBUSY : 0,
+	is(flakey_crash(disk, NULL, NULL), contract.dm ? -EBUSY : 0,
 	   "differs: dm must unmount for a crash, so nobody may use it");
 	(void)close(fd); /* only read from */
 	holds("mnt/synced", "synced", "nothing is lost by it");
@@ -271,16 +245,16 @@ static void a_mount_in_use_cannot_be_stopped(struct flakey *disk)
 static void a_dead_server_is_taken_over(struct flakey **disk)
 {
 	struct flakey_info info = FLAKEY_INFO_INIT;
-	int64_t end_ms = now_ms() + DEADLINE_MS;
+	int64_t end_us = contract_now_us() + DEADLINE_US;
 
 	put("mnt/before-death", "before", SYNC);
 	is(flakey_status(*disk, &info), 0, "status answers");
 	ok(kill((pid_t)info.pid, SIGKILL) == 0, "the server is killed");
-	while (kill((pid_t)info.pid, 0) == 0 && now_ms() < end_ms)
+	while (kill((pid_t)info.pid, 0) == 0 && contract_now_us() < end_us)
 		(void)usleep(1000); /* shorter is as good */
 	is(flakey_sync(*disk), -ENOTCONN, "its mount is dead");
 	flakey_free(*disk);
-	*disk = contract_start("store", "mnt");
+	*disk = contract_start(&contract, "store", "mnt");
 	holds("mnt/before-death", "before", "another one takes it over");
 }
 
@@ -291,7 +265,7 @@ static void stopping_leaves_nothing(struct flakey *disk)
 	is(flakey_stop(disk), 0, "to stop it twice is no error");
 	holds("mnt/last", NULL, "the mountpoint is empty");
 	flakey_free(disk);
-	disk = contract_start("store", "mnt");
+	disk = contract_start(&contract, "store", "mnt");
 	holds("mnt/last", "last", "a clean stop loses nothing");
 	is(flakey_stop(disk), 0, "it stops again");
 	flakey_free(disk);
@@ -303,9 +277,9 @@ int main(int argc, char **argv)
 
 	if (argc != 4 || chdir(argv[1]) < 0)
 		return 2;
-	contract_dm = strcmp(argv[2], "dm") == 0;
-	contract_profile = argv[3];
-	disk = contract_start("store", "mnt");
+	contract.dm = strcmp(argv[2], "dm") == 0;
+	contract.profile = argv[3];
+	disk = contract_start(&contract, "store", "mnt");
 	it_says_what_it_is(disk);
 	a_crash_loses_what_was_not_synced(disk);
 	a_crash_of_the_programs_keeps_all(disk);
@@ -313,7 +287,7 @@ int main(int argc, char **argv)
 	dropped_writes_are_lost(disk);
 	failed_writes_are_told(disk);
 	modes_end_and_go_round(disk);
-	the_other_modes_work_or_say_why(disk);
+	modes_act(&contract);
 	others_are_answered(disk);
 	a_snapshot_is_what_a_crash_would_leave(disk);
 	a_mount_in_use_cannot_be_stopped(disk);

@@ -73,7 +73,7 @@ refused "mkfs.ext4 failed" mount_disk --size 512M own-full/disk "$MNT"
 ok "no image is left on the full disk" test ! -e own-full/disk
 umount own-full
 refused "cannot mount" \
-	mount_disk --size 128M --fstype btrfs -o nonsense disk "$MNT"
+	mount_disk --size 64M -o sb=5 disk "$MNT"
 mv /dev/fuse "$WORK/fuse"
 refused "modprobe fuse" mount_disk --size 64M disk "$MNT"
 mv "$WORK/fuse" /dev/fuse

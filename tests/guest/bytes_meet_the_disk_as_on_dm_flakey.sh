@@ -13,7 +13,7 @@ cases=$3
 count=10
 seed=${FLAKEY_TEST_SEED:-$(($(date +%s) % 1000000))}
 
-command -v linux.uml >/dev/null || tap_skip_all "no user-mode-linux"
+command -v "${FLAKEY_GUEST_KERNEL:-linux.uml}" >/dev/null || tap_skip_all "no user-mode-linux"
 echo "# FLAKEY_TEST_SEED=$seed"
 "$run" -- "$play" "$cases" "$seed" "$count" >"$WORK/real" 2>"$WORK/said" ||
 	sed 's/^/# /' "$WORK/said"
