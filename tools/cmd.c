@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/nearest.h"
+#include "tools/program.h"
 
 #define HELP_COLUMNS 28
 /* Values of struct option that no index of an option has. */
@@ -66,8 +67,11 @@ static void help(const struct cmd *cmd)
 {
 	size_t count = count_options(cmd) + SHARED_COUNT;
 
-	printf("Usage: %s %s [OPTION...] %s\n\n%s\nOptions:\n", log_name(),
-	       cmd->name, cmd->operands, cmd->details);
+	printf("Usage: %s %s [OPTION...]%s%s\n\n%s\n", log_name(), cmd->name,
+	       *cmd->operands ? " " : "", cmd->operands, cmd->details);
+	if (cmd->inner)
+		program_list_verbs(cmd->inner);
+	printf("Options:\n");
 	for (size_t i = 0; i < count; i++)
 		help_option(option_at(cmd, i));
 }
@@ -257,5 +261,7 @@ int cmd_main(const struct cmd *cmd, int argc, char **argv)
 	args.operands = argv + optind;
 	args.operand_count = argc - optind;
 	r = check_operands(cmd, args.operand_count, args.operands);
-	return r == CMD_DONE ? cmd->run(&args) : r;
+	if (r != CMD_DONE)
+		return r;
+	return cmd->inner ? program_inner(&args) : cmd->run(&args);
 }

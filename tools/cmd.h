@@ -28,6 +28,7 @@ struct cmd_option {
 };
 
 struct cmd_args;
+struct program;
 
 struct cmd {
 	const char *name;
@@ -37,7 +38,10 @@ struct cmd {
 	const struct cmd_option *options; /* NULL: none of its own */
 	int operands_min;
 	int operands_max; /* -1: any number, and options end at the first */
-	/* Returns the exit status, having printed why. */
+	/* A command in the command: the operands are its verb and what follows.
+	 * It has no options of its own. NULL: none. */
+	const struct program *inner;
+	/* Returns the exit status, having printed why. NULL if there is one. */
 	int (*run)(const struct cmd_args *args);
 };
 

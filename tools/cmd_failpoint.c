@@ -6,7 +6,7 @@
 #include "tools/cmd.h"
 #include "tools/program.h"
 
-/* Sorted by name; the details below have them, too. */
+/* Sorted by name. */
 static const struct cmd *const verbs[] = {
 #ifdef FAILPOINT_CLIENT
 	&cmd_failpoint_clear, &cmd_failpoint_list,
@@ -26,30 +26,13 @@ static const struct program failpoint = {
 		    "usage.\n",
 };
 
-static int run(const struct cmd_args *args)
-{
-	return program_inner(&failpoint, "failpoint", args);
-}
-
 const struct cmd cmd_failpoint = {
 	.name = "failpoint",
-	.operands = "VERB ...",
+	.operands = "VERB [OPERAND...]",
 	.summary = "see and set points of programs",
 	.details = "Points in programs that can be made to fail: see "
-		   "failpoint(7).\n\n"
-		   "Verbs ('flakey failpoint VERB --help' says more):\n"
-#ifdef FAILPOINT_CLIENT
-		   "  clear [NAME...]   disable points of a program\n"
-		   "  list              list the points of a program\n"
-#endif
-		   "  parse TERMS       say what terms mean\n"
-#ifdef FAILPOINT_CLIENT
-		   "  set NAME TERMS    arm points of a program\n"
-		   "  status NAME       say how a point of a program is\n"
-		   "  wait NAME         wait until a point has fired\n"
-#endif
-	,
+		   "failpoint(7).\n",
 	.operands_min = 1,
 	.operands_max = -1,
-	.run = run,
+	.inner = &failpoint,
 };

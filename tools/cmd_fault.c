@@ -126,7 +126,7 @@ static const struct cmd wait_verb = {
 	.run = wait_for,
 };
 
-/* Sorted by name; the details below have them, too. */
+/* Sorted by name. */
 static const struct cmd *const verbs[] = {&add,		 &clear, &list,
 					  &remove_rules, &set,	 &wait_verb};
 
@@ -139,26 +139,14 @@ static const struct program fault = {
 		    "usage.\n",
 };
 
-static int run(const struct cmd_args *args)
-{
-	return program_inner(&fault, "fault", args);
-}
-
 const struct cmd cmd_fault = {
 	.name = "fault",
-	.operands = "VERB ...",
+	.operands = "VERB [OPERAND...]",
 	.summary = "see and set rules that make operations fail",
 	.details =
 		"Rules that make operations of a mount fail, such as\n\n"
-		"  flakey fault add MOUNT 'fs/fsync{path=*.wal}=return(EIO)'\n\n"
-		"Verbs ('flakey fault VERB --help' says more):\n"
-		"  add MOUNT RULE...     add rules, or replace them\n"
-		"  clear MOUNT           remove all rules\n"
-		"  list MOUNT            show the rules with their counters\n"
-		"  remove MOUNT NAME...  remove rules by their names\n"
-		"  set MOUNT RULE...     replace all rules by these\n"
-		"  wait MOUNT NAME       wait until a rule has fired\n",
+		"  flakey fault add MOUNT 'fs/fsync{path=*.wal}=return(EIO)'\n",
 	.operands_min = 1,
 	.operands_max = -1,
-	.run = run,
+	.inner = &fault,
 };

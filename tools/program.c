@@ -19,19 +19,25 @@ const struct cmd *program_find(const struct program *program, const char *name)
 	return NULL;
 }
 
+void program_list_verbs(const struct program *program)
+{
+	printf("Verbs ('%s VERB --help' says more):\n", program->name);
+	for (size_t i = 0; i < program->verb_count; i++)
+		printf("  %-26s%s\n", program->verbs[i]->name,
+		       program->verbs[i]->summary);
+	printf("\n");
+}
+
 static void help(const struct program *program)
 {
-	printf("Usage: %s VERB [OPTION...] [OPERAND...]\n\n%s\n\n"
-	       "Verbs ('%s VERB --help' says more):\n",
-	       program->name, program->summary, program->name);
-	for (size_t i = 0; i < program->verb_count; i++)
-		printf("  %-22s%s\n", program->verbs[i]->name,
-		       program->verbs[i]->summary);
-	printf("\nOptions:\n"
-	       "  -h, --help          show this and exit\n"
-	       "      --long-options  list verbs and options, one a line, and "
-	       "exit\n"
-	       "  -V, --version       show the version and exit\n\n%s",
+	printf("Usage: %s VERB [OPTION...] [OPERAND...]\n\n%s\n\n",
+	       program->name, program->summary);
+	program_list_verbs(program);
+	printf("Options:\n"
+	       "  -h, --help                show this and exit\n"
+	       "      --long-options        list verbs and options, one a line, "
+	       "and exit\n"
+	       "  -V, --version             show the version and exit\n\n%s",
 	       program->statuses);
 }
 
@@ -63,12 +69,11 @@ static int unknown(const struct program *program, const char *word)
 	return CMD_USAGE;
 }
 
-int program_inner(const struct program *program, const char *word,
-		  const struct cmd_args *args)
+int program_inner(const struct cmd_args *args)
 {
 	cleanup_free char **words =
 		calloc((size_t)args->operand_count + 3, sizeof(*words));
-	cleanup_free char *name = strdup(word);
+	cleanup_free char *name = strdup(args->cmd->name);
 	char json[] = "--json";
 	int count = 0;
 
@@ -83,7 +88,7 @@ int program_inner(const struct program *program, const char *word,
 		words[count++] = json;
 	for (int i = 1; i < args->operand_count; i++)
 		words[count++] = args->operands[i];
-	return program_main(program, count, words);
+	return program_main(args->cmd->inner, count, words);
 }
 
 int program_finish(int status)

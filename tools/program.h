@@ -25,10 +25,11 @@ const struct cmd *program_find(const struct program *program, const char *name);
 /* Returns the exit status. */
 int program_main(const struct program *program, int argc, char **argv);
 
-/* A command in a command, whose name is one word: the operands are its verb and
- * what follows. */
-int program_inner(const struct program *program, const char *word,
-		  const struct cmd_args *args);
+/* The same for the inner command of a verb. */
+int program_inner(const struct cmd_args *args);
+
+/* Prints the verbs for a help, and a blank line. */
+void program_list_verbs(const struct program *program);
 
 /* What was printed has to have arrived: the status that main() returns. */
 int program_finish(int status);

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 DOCUMENTS = ("docs/failpoints.md", "failpoints/failpoint.3.scd",
-             "failpoints/failpoint.7.scd")
+             "failpoints/failpoint.7.scd", "man/libflakey.3.scd")
 FENCED = re.compile(r"^```\w*\n(#include.*?)^```", re.M | re.S)
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
             "-D_GNU_SOURCE"]
@@ -45,7 +45,8 @@ def main():
                     continue
                 done = subprocess.run(
                     compiler + WARNINGS + extra
-                    + ["-I", os.path.join(root, "failpoints"), "-"],
+                    + ["-I", os.path.join(root, "failpoints"),
+                       "-I", os.path.join(root, "common"), "-"],
                     input=code, text=True, capture_output=True, check=False)
                 count += 1
                 failed += done.returncode != 0
