@@ -44,9 +44,9 @@ uint64_t disk_corrupt_chance(uint64_t seed, uint64_t nth)
 	return z ^ (z >> 31);
 }
 
-static bool is_placed(const struct disk_corruption *how, size_t size)
+static bool is_placed(const struct disk_corruption *how)
 {
-	return how->at >= 0 && (uint64_t)how->at < size;
+	return how->at >= 0;
 }
 
 /* Flips exactly `left` of all bits, any choice as likely as any other: each bit
@@ -68,7 +68,7 @@ static size_t flip(const struct disk_corruption *how, uint8_t *data,
 {
 	uint64_t left = how->count == 0 ? 1 : how->count;
 	size_t begin = 0;
-	if (is_placed(how, size)) {
+	if (is_placed(how)) {
 		uint64_t bytes = left / BITS + (left % BITS != 0);
 		begin = (size_t)how->at;
 		size -= begin;
@@ -109,7 +109,7 @@ static size_t overwrite(const struct disk_corruption *how, uint8_t *data,
 	if (how->count > 0 && how->count < size)
 		length = (size_t)how->count;
 	size_t begin = disk_corrupt_chance(how->seed, 0) % (size - length + 1);
-	if (is_placed(how, size)) {
+	if (is_placed(how)) {
 		begin = (size_t)how->at;
 		if (length > size - begin)
 			length = size - begin;
@@ -132,7 +132,7 @@ static size_t overwrite(const struct disk_corruption *how, uint8_t *data,
 size_t disk_corrupt(const struct disk_corruption *how, void *data, size_t size,
 		    disk_damage_fn *each, void *user)
 {
-	if (size == 0)
+	if (size == 0 || (how->at >= 0 && (uint64_t)how->at >= size))
 		return 0;
 	return how->kind == DISK_CORRUPT_BITFLIP
 		       ? flip(how, data, size, each, user)

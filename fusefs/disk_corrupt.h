@@ -22,8 +22,8 @@ struct disk_corruption {
 	uint64_t count;
 	uint64_t seed;
 	/* Where the run begins; the bits are then of this byte and, if they are
-	 * more than 8, of those behind it. -1, or beyond the data: the seed
-	 * chooses. */
+	 * more than 8, of those behind it; beyond the data nothing is harmed.
+	 * -1: the seed chooses. */
 	int64_t at;
 };
 

@@ -316,10 +316,18 @@ void fault_act_harm(const struct rule_verdict *verdict, void *data,
 		.at = at->kind == TERMS_NONE ? -1 : at->number,
 		.seed = rule_random(verdict, 0),
 	};
-	struct harm harm = {.words = words, .base = offset_bytes};
+	int64_t from = offset_bytes;
+	int64_t to = offset_bytes + (int64_t)size_bytes;
+	/* Chance has the bytes that the rule is about, a place all of them. */
+	bool any = how.at >= 0 || rule_narrow_range(verdict->rule, &from, &to);
+	struct harm harm = {.words = words, .base = from};
 	text_printf(words, "%s", disk_corrupt_name(how.kind));
-	if (size_bytes > 0)
-		(void)disk_corrupt(&how, data, size_bytes, note_harm, &harm);
+	if (any)
+		(void)disk_corrupt(&how, (char *)data + (from - offset_bytes),
+				   (size_t)(to - from), note_harm, &harm);
+	if (harm.to == 0)
+		text_printf(words, " of nothing: the transfer has %zu bytes",
+			    size_bytes);
 	*ret_effect = (struct rule_effect){
 		.what = text_result(words) == 0 ? words->data : "corrupted",
 		.offset_bytes = harm.to > 0 ? harm.from : -1,

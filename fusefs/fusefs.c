@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -30,6 +31,7 @@
 #include "fusefs/ops.h"
 #include "fusefs/probe.h"
 #include "fusefs/verbs.h"
+#include "fusefs/verbs_fault.h"
 #include "fusefs/volume.h"
 #include "fusefs/wire.h"
 #include "rules/rules.h"
@@ -201,6 +203,17 @@ static int check_type(const struct fusefs *fusefs)
 	return r == -ENOMEM ? r : 0; /* mounted it is, seen or not */
 }
 
+/* Without a request to ourselves. */
+static int note_device(struct fusefs *fusefs)
+{
+	struct statx st;
+	if (statx(AT_FDCWD, fusefs->config.mountpoint, AT_STATX_DONT_SYNC,
+		  STATX_INO, &st) < 0)
+		return -errno;
+	fusefs->mount_device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	return 0;
+}
+
 static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 {
 	libfuse_words.text[0] = '\0';
@@ -219,6 +232,8 @@ static int mount_session(struct fusefs *fusefs, struct errmsg *reterr_why)
 	int r = wire_attach(fusefs->session);
 	if (r == 0)
 		r = check_type(fusefs);
+	if (r == 0)
+		r = note_device(fusefs);
 	fusefs->mounted = r == 0;
 	if (r < 0) {
 		errmsg_set(reterr_why, "cannot serve '%s': %s",
@@ -261,6 +276,7 @@ static int make_rules(struct fusefs *fusefs, struct errmsg *reterr_why)
 	if (fusefs->rules == NULL)
 		return -ENOMEM;
 	rules_set_unseen(fusefs->rules, unseen(fusefs->config.cache));
+	rules_set_check(fusefs->rules, verbs_fault_check, fusefs);
 	if (faults == NULL)
 		return 0;
 	text_init(&notes);

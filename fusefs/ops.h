@@ -73,6 +73,7 @@ struct fusefs {
 	struct background *background; /* or NULL */
 	struct faults *faults;
 	bool mounted;
+	uint64_t mount_device; /* st_dev of what is mounted, then */
 	int signal_fd;
 	struct ops_probe probe;
 	uid_t uid; /* owner of the control files */

@@ -154,13 +154,12 @@ static int open_existing(const struct snapshot *snapshot, int *ret_directory,
 	return r;
 }
 
-/* Nothing is made where nothing may be. */
-static int open_new(const struct snapshot *snapshot, int *ret_directory,
-		    struct errmsg *reterr_why)
+/* Where it is to be made. path: the snapshot's, which is changed; ret_name: the
+ * last name of it. */
+static int open_parent(const struct snapshot *snapshot, char *path,
+		       const char **ret_name, int *ret_parent,
+		       struct errmsg *reterr_why)
 {
-	cleanup_free char *path = strdup(snapshot->directory);
-	if (path == NULL)
-		return -ENOMEM;
 	size_t length = strlen(path);
 	while (length > 1 && path[length - 1] == '/')
 		path[--length] = '\0';
@@ -174,6 +173,23 @@ static int open_new(const struct snapshot *snapshot, int *ret_directory,
 	int r = check_place(snapshot, parent, reterr_why);
 	if (r < 0)
 		return r;
+	*ret_name = name;
+	*ret_parent = steal_fd(&parent);
+	return 0;
+}
+
+/* Nothing is made where nothing may be. */
+static int open_new(const struct snapshot *snapshot, int *ret_directory,
+		    struct errmsg *reterr_why)
+{
+	cleanup_free char *path = strdup(snapshot->directory);
+	cleanup_fd int parent = -1;
+	const char *name;
+	if (path == NULL)
+		return -ENOMEM;
+	int r = open_parent(snapshot, path, &name, &parent, reterr_why);
+	if (r < 0)
+		return r;
 	if (mkdirat(parent, name, 0700) < 0)
 		return -errno;
 	int fd = openat(parent, name,
@@ -182,6 +198,17 @@ static int open_new(const struct snapshot *snapshot, int *ret_directory,
 		return -errno;
 	*ret_directory = fd;
 	return 0;
+}
+
+static int explain(const struct snapshot *snapshot, int r,
+		   struct errmsg *reterr_why)
+{
+	if (r < 0 && reterr_why->text[0] == '\0')
+		errmsg_set(reterr_why,
+			   "cannot use the directory '%.200s' for a snapshot:"
+			   " %s",
+			   snapshot->directory, strerror(-r));
+	return r;
 }
 
 static int open_directory(const struct snapshot *snapshot, int *ret_directory,
@@ -194,12 +221,34 @@ static int open_directory(const struct snapshot *snapshot, int *ret_directory,
 		r = open_new(snapshot, ret_directory, reterr_why);
 		*ret_made = r == 0;
 	}
-	if (r < 0 && reterr_why->text[0] == '\0')
-		errmsg_set(reterr_why,
-			   "cannot use the directory '%.200s' for a snapshot:"
-			   " %s",
-			   snapshot->directory, strerror(-r));
+	return explain(snapshot, r, reterr_why);
+}
+
+static int check_parent(const struct snapshot *snapshot,
+			struct errmsg *reterr_why)
+{
+	cleanup_free char *path = strdup(snapshot->directory);
+	cleanup_fd int parent = -1;
+	const char *name;
+	if (path == NULL)
+		return -ENOMEM;
+	int r = open_parent(snapshot, path, &name, &parent, reterr_why);
+	if (r == 0 && faccessat(parent, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		r = -errno;
 	return r;
+}
+
+int snapshot_check(const struct snapshot *snapshot, struct errmsg *reterr_why)
+{
+	cleanup_fd int directory = -1;
+	reterr_why->text[0] = '\0';
+	int r = crash_check(snapshot->volume, snapshot->plan, reterr_why);
+	if (r < 0)
+		return r;
+	r = open_existing(snapshot, &directory, reterr_why);
+	if (r == -ENOENT)
+		r = check_parent(snapshot, reterr_why);
+	return explain(snapshot, r, reterr_why);
 }
 
 static int clear_entry(void *user, const struct dirent *entry)

@@ -27,6 +27,9 @@ struct snapshot {
 	uint64_t mount_device;	 /* st_dev of what is mounted */
 };
 
+/* Whether one could be taken now: 0, or an error in words. Nothing is made. */
+int snapshot_check(const struct snapshot *snapshot, struct errmsg *reterr_why);
+
 /* 0, or an error in words; then the directory is as it was. The report's lists
  * are the caller's in any case. */
 int snapshot_take(const struct snapshot *snapshot,

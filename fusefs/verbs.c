@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -231,18 +230,13 @@ static int snapshot(struct backend *backend, const struct plan *unseeded,
 {
 	struct fusefs *fusefs = fusefs_of(backend);
 	const struct plan plan = seeded(unseeded);
-	struct statx st;
 	if (plan.keep != PLAN_KEEP_NONE)
 		fetch_written(fusefs);
-	/* Its device is known without a request to ourselves. */
-	if (statx(AT_FDCWD, fusefs->config.mountpoint, AT_STATX_DONT_SYNC,
-		  STATX_INO, &st) < 0)
-		return -errno;
 	const struct snapshot take = {
 		.volume = fusefs->volume,
 		.plan = &plan,
 		.directory = directory,
-		.mount_device = makedev(st.stx_dev_major, st.stx_dev_minor),
+		.mount_device = fusefs->mount_device,
 	};
 	int r = snapshot_take(&take, ret_report, reterr_why);
 	if (r == 0)

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "fusefs/verbs_fault.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "common/errmsg.h"
+#include "fusefs/crash.h"
 #include "fusefs/ops.h"
+#include "fusefs/snapshot.h"
 #include "rules/rules.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -11,6 +15,44 @@
 static struct rules *rules_of(struct backend *backend)
 {
 	return ((struct fusefs *)backend)->rules;
+}
+
+/* By its path alone: to open it could take a request that a rule holds up. */
+static bool is_in_mount(const struct fusefs *fusefs, const char *path)
+{
+	const char *mountpoint = fusefs->config.mountpoint;
+	size_t length = strlen(mountpoint);
+	return strncmp(path, mountpoint, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+static int check_snapshot(const struct fusefs *fusefs,
+			  const struct snapshot *snapshot,
+			  struct errmsg *reterr_why)
+{
+	if (!is_in_mount(fusefs, snapshot->directory))
+		return snapshot_check(snapshot, reterr_why);
+	errmsg_set(reterr_why,
+		   "a snapshot cannot lie in the mount itself, as '%.200s'"
+		   " does: name a directory elsewhere",
+		   snapshot->directory);
+	return -EINVAL;
+}
+
+int verbs_fault_check(void *user, const struct plan *plan,
+		      const char *directory, struct errmsg *reterr_why)
+{
+	const struct fusefs *fusefs = user;
+	const struct snapshot snapshot = {
+		.volume = fusefs->volume,
+		.plan = plan,
+		.directory = directory,
+		.mount_device = fusefs->mount_device,
+	};
+	int r = directory == NULL
+			? crash_check(fusefs->volume, plan, reterr_why)
+			: check_snapshot(fusefs, &snapshot, reterr_why);
+	return r == 0 || r == -ENOMEM ? r : -EINVAL;
 }
 
 int verbs_fault_change(struct backend *backend,

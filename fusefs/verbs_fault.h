@@ -5,6 +5,9 @@
 
 #include "common/backend.h"
 
+/* For rules_set_check(); user: the struct fusefs. */
+int verbs_fault_check(void *user, const struct plan *plan,
+		      const char *directory, struct errmsg *reterr_why);
 int verbs_fault_change(struct backend *backend,
 		       enum backend_fault_change change, const char *text,
 		       struct text *notes, struct errmsg *reterr_why);

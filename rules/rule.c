@@ -102,6 +102,22 @@ bool rule_selects_range(const struct rule *rule, int64_t from, int64_t to)
 	return selects;
 }
 
+bool rule_narrow_range(const struct rule *rule, int64_t *from, int64_t *to)
+{
+	const struct rule_select *select = &rule->select;
+	for (size_t i = 0; i < select->range_count; i++) {
+		const struct rule_range *range = &select->ranges[i];
+		if (*from >= range->end || range->begin >= *to)
+			continue;
+		if (*from < range->begin)
+			*from = range->begin;
+		if (*to > range->end)
+			*to = range->end;
+		return true;
+	}
+	return select->range_count == 0;
+}
+
 void rule_ref(struct rule *rule)
 {
 	atomic_fetch_add_explicit(&rule->refs, 1, memory_order_relaxed);

@@ -22,6 +22,7 @@
 
 #include "failpoints/terms.h"
 
+struct errmsg;
 struct plan;
 struct rule;
 struct text;
@@ -148,6 +149,11 @@ struct rule_effect {
 	int64_t length_bytes;
 };
 
+/* Whether a crash with the plan, or a snapshot of it into directory (else NULL),
+ * is one that those who act could do now: 0; -EINVAL and why not; -ENOMEM. */
+typedef int rule_check_fn(void *user, const struct plan *plan,
+			  const char *directory, struct errmsg *reterr_why);
+
 /* "fs/write{path=*.wal}": what the rule is called, and its terms. */
 const char *rule_name(const struct rule *rule);
 const char *rule_terms(const struct rule *rule);
@@ -166,6 +172,9 @@ size_t rule_short_bytes(const struct rule_verdict *verdict, size_t size_bytes);
 /* Whether the ranges of its selector have to do with a byte in [from, to); of a
  * rule without any, each byte. */
 bool rule_selects_range(const struct rule *rule, int64_t from, int64_t to);
+
+/* The first bytes of [*from, *to) that its ranges have to do with. False: none. */
+bool rule_narrow_range(const struct rule *rule, int64_t *from, int64_t *to);
 
 /* Of TERMS_SLEEP, TERMS_DELAY and RULE_SLOW: for how long, for a transfer of
  * that size (0 for others). TERMS_PAUSE: -1, for ever. */

@@ -23,6 +23,7 @@
 struct parser {
 	const struct rule_source *name;
 	const struct rule_source *terms;
+	const struct rule_setting *setting;
 	struct rule *rule;
 	struct errmsg *why;
 };
@@ -56,7 +57,23 @@ static int refuse(struct errmsg *why, size_t offset, const char *words)
 	return -EINVAL;
 }
 
-static int parse_terms(struct parser *parser, uint64_t seed)
+/* What is right in itself may be wrong where it is to be done. */
+static int check_term(const struct parser *parser,
+		      const struct terms_term *term, struct rule_part *part,
+		      struct errmsg *reterr_why)
+{
+	const struct rule_setting *setting = parser->setting;
+	int id = term->action->id;
+	int r = rule_language_check(term, part, reterr_why);
+	if (r < 0 || setting->check == NULL ||
+	    (id != RULE_CRASH && id != RULE_SNAPSHOT))
+		return r;
+	return setting->check(setting->user, &part->plan,
+			      id == RULE_SNAPSHOT ? term->args[0].text : NULL,
+			      reterr_why);
+}
+
+static int parse_terms(struct parser *parser)
 {
 	struct rule *rule = parser->rule;
 	const struct rule_source *source = parser->terms;
@@ -70,8 +87,8 @@ static int parse_terms(struct parser *parser, uint64_t seed)
 				      "is no text");
 	int r = terms_parse(source->string + source->begin,
 			    source->end - source->begin, &rule_language,
-			    terms_seed(seed, rule->name), &rule->terms,
-			    parser->why);
+			    terms_seed(parser->setting->seed, rule->name),
+			    &rule->terms, parser->why);
 	if (r < 0) {
 		move_offset(parser->why, source->begin);
 		return r;
@@ -84,7 +101,7 @@ static int parse_terms(struct parser *parser, uint64_t seed)
 	for (size_t i = 0; i < count; i++) {
 		const struct terms_term *term = terms_at(rule->terms, i);
 		struct errmsg why = {""};
-		r = rule_language_check(term, &rule->parts[i], &why);
+		r = check_term(parser, term, &rule->parts[i], &why);
 		if (r == -EINVAL)
 			refuse(parser->why, source->begin + term->offset,
 			       why.text);
@@ -179,7 +196,7 @@ static int check_terms(const struct parser *parser)
 	return r;
 }
 
-static int build(struct parser *parser, uint64_t seed)
+static int build(struct parser *parser)
 {
 	struct terms_scan scan = scan_of(parser->name, parser->why);
 	struct text name;
@@ -193,19 +210,20 @@ static int build(struct parser *parser, uint64_t seed)
 	parser->rule->name = name.data;
 	r = check_selectors(parser);
 	if (r == 0)
-		r = parse_terms(parser, seed);
+		r = parse_terms(parser);
 	return r < 0 ? r : check_terms(parser);
 }
 
 int rule_parse(const struct rule_source *name, const struct rule_source *terms,
-	       uint64_t seed, struct rule **ret_rule, struct errmsg *reterr_why)
+	       const struct rule_setting *setting, struct rule **ret_rule,
+	       struct errmsg *reterr_why)
 {
 	struct rule *rule = calloc(1, sizeof(*rule));
-	struct parser parser = {name, terms, rule, reterr_why};
+	struct parser parser = {name, terms, setting, rule, reterr_why};
 	int r = -ENOMEM;
 	if (rule != NULL) {
 		atomic_init(&rule->refs, 1);
-		r = build(&parser, seed);
+		r = build(&parser);
 	}
 	if (r == -ENOMEM)
 		errmsg_set(reterr_why, "not enough memory for the rule");

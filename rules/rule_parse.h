@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rules/rule.h"
+
 struct errmsg;
 struct rule;
 struct text;
@@ -20,13 +22,20 @@ struct rule_source {
 	size_t end;
 };
 
+/* Where it is to be set. */
+struct rule_setting {
+	uint64_t seed;
+	rule_check_fn *check; /* may be NULL */
+	void *user;
+};
+
 /*
- * seed: of the set. The caller holds the only reference. 0; -EINVAL and "offset
+ * The caller holds the only reference. 0; -EINVAL and "offset
  * N: what was wrong; what to do" (N counts bytes of source->string from 0); or
  * -ENOMEM.
  */
 int rule_parse(const struct rule_source *name, const struct rule_source *terms,
-	       uint64_t seed, struct rule **ret_rule,
+	       const struct rule_setting *setting, struct rule **ret_rule,
 	       struct errmsg *reterr_why);
 
 /* Appends the normal form of a name alone, for looking a rule up; the errors are

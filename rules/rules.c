@@ -81,6 +81,12 @@ void rules_set_unseen(struct rules *rules, unsigned int unseen)
 	rules->unseen = unseen;
 }
 
+void rules_set_check(struct rules *rules, rule_check_fn *check, void *user)
+{
+	rules->check = check;
+	rules->check_user = user;
+}
+
 void rules_watch(struct rules *rules, rules_woke_fn *woke, void *user)
 {
 	rules->woke = woke;

@@ -86,6 +86,10 @@ enum rules_unseen {
 };
 void rules_set_unseen(struct rules *rules, unsigned int unseen);
 
+/* Who knows which crashes and snapshots there can be: asked for each when a rule
+ * is set, with no lock held. Set once, before the first rule. */
+void rules_set_check(struct rules *rules, rule_check_fn *check, void *user);
+
 /* A rule as it is at the moment. Borrowed. */
 struct rules_info {
 	const char *name;

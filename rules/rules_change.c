@@ -76,16 +76,23 @@ static int draft_put(struct draft *draft, struct rule *rule)
 	return draft_add(draft, rule);
 }
 
-static int draft_parse(struct draft *draft, const char *text, size_t length,
-		       uint64_t seed, struct errmsg *reterr_why)
+static struct rule_setting setting_of(const struct rules *rules)
 {
+	return (struct rule_setting){rules->seed, rules->check,
+				     rules->check_user};
+}
+
+static int draft_parse(struct draft *draft, const char *text, size_t length,
+		       const struct rules *rules, struct errmsg *reterr_why)
+{
+	const struct rule_setting setting = setting_of(rules);
 	struct rules_text_cursor cursor = {0};
 	struct rules_text_entry entry;
 	int r;
 	while ((r = rules_text_next(text, length, &cursor, &entry,
 				    reterr_why)) > 0) {
 		struct rule *rule;
-		r = rule_parse(&entry.name, &entry.terms, seed, &rule,
+		r = rule_parse(&entry.name, &entry.terms, &setting, &rule,
 			       reterr_why);
 		if (r == 0)
 			r = draft_put(draft, rule);
@@ -215,8 +222,7 @@ int rules_set(struct rules *rules, const char *text, size_t length_bytes,
 	      bool all, struct text *notes, struct errmsg *reterr_why)
 {
 	struct draft fresh = {0};
-	int r = draft_parse(&fresh, text, length_bytes, rules->seed,
-			    reterr_why);
+	int r = draft_parse(&fresh, text, length_bytes, rules, reterr_why);
 	if (r == 0)
 		r = apply(rules, &fresh, all, reterr_why);
 	if (r == 0)
@@ -233,6 +239,7 @@ static bool is_blank(char c)
 int rules_set_one(struct rules *rules, const char *name, const char *terms,
 		  size_t length_bytes, struct errmsg *reterr_why)
 {
+	const struct rule_setting setting = setting_of(rules);
 	const struct rule_source left = {name, 0, strlen(name)};
 	struct rule_source right = {terms, 0, length_bytes};
 	struct draft fresh = {0};
@@ -241,7 +248,7 @@ int rules_set_one(struct rules *rules, const char *name, const char *terms,
 		right.begin++;
 	while (right.end > right.begin && is_blank(terms[right.end - 1]))
 		right.end--;
-	int r = rule_parse(&left, &right, rules->seed, &rule, reterr_why);
+	int r = rule_parse(&left, &right, &setting, &rule, reterr_why);
 	if (r == 0)
 		r = draft_add(&fresh, rule);
 	if (r == 0)

@@ -17,6 +17,8 @@ struct rules {
 	struct event_log *events;
 	uint64_t seed;
 	unsigned int unseen;
+	rule_check_fn *check; /* may be NULL */
+	void *check_user;
 	rules_woke_fn *woke; /* may be NULL */
 	void *woke_user;
 

@@ -53,7 +53,7 @@ static void check_replay(const struct disk_corruption *how,
 			 const struct replay *replay, size_t changed)
 {
 	uint64_t wanted = how->count ? how->count : 1;
-	bool placed = how->at >= 0 && (size_t)how->at < replay->size;
+	bool placed = how->at >= 0;
 	size_t room = replay->size - (placed ? (size_t)how->at : 0);
 	size_t differ = 0;
 	size_t touched = 0;
@@ -70,6 +70,10 @@ static void check_replay(const struct disk_corruption *how,
 			assert_false(same);
 	}
 	assert_int_equal(changed, differ);
+	if (placed && (size_t)how->at >= replay->size) {
+		assert_int_equal(touched, 0);
+		return;
+	}
 	if (how->kind == DISK_CORRUPT_BITFLIP) {
 		if (wanted > room * 8)
 			wanted = room * 8;

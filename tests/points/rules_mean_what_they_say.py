@@ -1,0 +1,209 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: MIT
+"""What a fault rule says is what happens: one that can never do it is refused when
+it is set, bytes are harmed where it says, and what goes to the store is asked about
+whatever profile the mount has.
+
+If this fails, a rule does something else than it says, or nothing, in silence."""
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+FLAKEY = os.environ["FLAKEY"]
+WORK = os.environ["WORK"]
+DEADLINE_S = 30
+count = 0
+failed = 0
+
+
+def point(name, want, got):
+    """One test point."""
+    global count, failed
+    count += 1
+    failed += want != got
+    print(f"{'' if want == got else 'not '}ok {count} - {name}")
+    if want != got:
+        print(f"# want {want!r}, got {got!r}")
+    sys.stdout.flush()
+
+
+def wait_until(is_true):
+    """Whether it came true in time."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+class Mount:
+    """A mount of its own."""
+
+    def __init__(self, *options, faults=None):
+        self.store = tempfile.mkdtemp(prefix="store", dir=WORK)
+        self.dir = tempfile.mkdtemp(prefix="mount", dir=WORK)
+        env = dict(os.environ, FLAKEY_FAULTS=faults) if faults else None
+        self.said = subprocess.run(
+            [FLAKEY, "mount", *options, self.store, self.dir], check=False,
+            timeout=DEADLINE_S, env=env, stderr=subprocess.PIPE).stderr.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([FLAKEY, "umount", self.dir], check=False,
+                       timeout=DEADLINE_S, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+
+    def path(self, name):
+        """In the mount."""
+        return f"{self.dir}/{name}"
+
+    def stored(self, name):
+        """What the store has, or None."""
+        try:
+            with open(f"{self.store}/{name}", "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def read(self, name):
+        """All of a file in the mount."""
+        with open(self.path(name), "rb", buffering=0) as file:
+            return file.read()
+
+    def rules(self, text):
+        """Instead of those of before: None, or why not."""
+        fd = os.open(self.path(".flakey/faults"),
+                     os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+        try:
+            if text:
+                os.write(fd, text.encode())
+            return None
+        except OSError:
+            return self.read(".flakey/error").decode().strip()
+        finally:
+            os.close(fd)
+
+    def verb(self, line):
+        """Done when it returns."""
+        with open(self.path(".flakey/control"), "w",
+                  encoding="utf-8") as control:
+            control.write(line + "\n")
+
+    def log(self, event="fault"):
+        """The events of a kind."""
+        with open(self.path(".flakey/log"), "rb", buffering=0) as log:
+            lines = log.read(1 << 20).decode().splitlines()
+        return [one for one in map(json.loads, lines) if one["event"] == event]
+
+    def effects(self):
+        """What rules have done."""
+        return [one["effect"] for one in self.log()]
+
+
+def errno_of(use, *args):
+    """None, or the errno."""
+    try:
+        use(*args)
+        return None
+    except OSError as error:
+        return error.errno
+
+
+def write(path, data, at=0, flags=0):
+    """A file that stays open: its descriptor."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o644)
+    os.pwrite(fd, data, at)
+    return fd
+
+
+def is_part(part, text):
+    """The text, if the part is not in it."""
+    return part if text is not None and part in text else text
+
+
+def test_impossible():
+    """Told when it is set, not when it fires."""
+    garbage = "the profile 'ext4' never shows garbage"
+    taken = f"{WORK}/taken"
+    os.makedirs(taken + "/x")
+    with Mount() as mount:
+        mount.rules("fs/link=off\n")
+        link = f"{WORK}/way-in"
+        os.symlink(mount.dir, link)
+        for terms, where, why in (
+                ("crash(keep=50%, fill=garbage)", 9, garbage),
+                ('9*off->snapshot("/tmp/flakey-no", keep=1%, fill=garbage)', 16,
+                 garbage),
+                ('snapshot("image")', 9, "is an absolute path"),
+                (f'snapshot("{WORK}/no/such/image")', 9, "No such file"),
+                (f'snapshot("{WORK}/bin/../no/image")', 9, "No such file"),
+                (f'snapshot("{taken}")', 9, "is not empty"),
+                (f'snapshot("{mount.path("image")}")', 9, "in the mount itself"),
+                (f'snapshot("{link}/image")', 9, "in the mount itself"),
+                (f'snapshot("{mount.store}/image")', 9, "in the store")):
+            said = mount.rules(f"fs/mkdir={terms}\n")
+            point(f"{terms} is refused", f"offset {where}: {why}",
+                  f"offset {where}: {why}" if said is not None and
+                  said.startswith(f"offset {where}: ") and why in said
+                  else said)
+            point("and the old rules stay", "fs/link=off # hits=0 fired=0\n",
+                  mount.read(".flakey/faults").decode())
+        point("what can be is set", None, mount.rules(
+            'fs/mkdir=crash(keep=50%, fill=zero);'
+            f'fs/rmdir=snapshot("{WORK}/image", keep=50%)\n'))
+        point("and nothing was made", False, os.path.exists(WORK + "/image"))
+    with Mount("--profile", "posix") as mount:
+        point("another profile allows it", None,
+              mount.rules("fs/mkdir=crash(keep=50%, fill=garbage)\n"))
+    with Mount(faults="fs/mkdir=crash(keep=50%,fill=garbage)") as mount:
+        point("at once with the mount, too", "in FLAKEY_FAULTS: offset 9: ",
+              is_part("in FLAKEY_FAULTS: offset 9: ", mount.said))
+    with Mount(faults=f'fs/mkdir=snapshot("{WORK}/image2")') as mount:
+        point("which knows a good place", "", mount.said)
+
+
+def test_harm():
+    """Which bytes."""
+    with Mount("--cache", "none") as mount:
+        fd = write(mount.path("f"), b"abcdefgh" * 1000)
+        os.fsync(fd)
+        mount.rules("fs/read{path=f}=corrupt(zero, count=3, at=2)\n")
+        point("at= counts in the transfer", b"ha\0\0\0efg",
+              os.pread(fd, 8, 5007))
+        mount.rules("fs/read{path=f}=corrupt(garbage, count=3, at=8)\n")
+        point("what has no such byte is not harmed", b"abcdefgh",
+              os.pread(fd, 8, 0))
+        point("and the log says so", "garbage of nothing: the transfer has 8 "
+              "bytes", mount.effects()[-1])
+        point("nor is there a place", False,
+              "effect_offset" in mount.log()[-1])
+        mount.rules("fs/read{offset=3..5,offset=100..101}=corrupt(zero, "
+                    "count=9)\n")
+        point("offset= is where", b"abc\0\0fgh" + b"abcdefgh" * 15,
+              os.pread(fd, 128, 0))
+        mount.rules("fs/read{offset=100..101}=corrupt(bitflip)\n")
+        got = os.pread(fd, 40, 80)
+        point("for one bit, too", [20], [
+            i for i in range(40) if got[i] != b"abcdefgh"[i % 8]])
+        point("and in the log", 100, mount.log()[-1]["effect_offset"])
+        os.close(fd)
+
+
+def main():
+    """All of it."""
+    test_impossible()
+    test_harm()
+    print(f"1..{count}")
+    sys.exit(failed > 0)
+
+
+main()
