@@ -103,29 +103,59 @@ int mountinfo_search(char *text, const char *path, struct mountinfo *ret_mount)
 	return 0;
 }
 
-int mountinfo_find(const char *path, struct mountinfo *ret_mount)
+/* The whole file of this process. */
+static int read_all(struct text *text)
 {
 	cleanup_fd int fd = open(MOUNTINFO_PATH, O_RDONLY | O_CLOEXEC);
-	struct text text;
 	ssize_t size = 1;
-	int r = 0;
 
 	if (fd < 0)
 		return -errno;
-	text_init(&text);
-	while (size != 0 && r == 0) {
+	while (size != 0) {
 		char buffer[4096];
 
 		size = read(fd, buffer, sizeof(buffer));
 		if (size >= 0)
-			text_append(&text, buffer, (size_t)size);
+			text_append(text, buffer, (size_t)size);
 		else if (errno != EINTR)
-			r = -errno;
+			return -errno;
 	}
-	if (r == 0)
-		r = text_result(&text);
+	return text_result(text);
+}
+
+int mountinfo_find(const char *path, struct mountinfo *ret_mount)
+{
+	struct text text;
+	int r;
+
+	text_init(&text);
+	r = read_all(&text);
 	if (r == 0)
 		r = mountinfo_search(text.data, path, ret_mount);
+	text_done(&text);
+	return r;
+}
+
+int mountinfo_each(mountinfo_fn *each, void *user)
+{
+	struct text text;
+	char *rest;
+	char *next;
+	int r;
+
+	text_init(&text);
+	r = read_all(&text);
+	rest = text.data;
+	while (r == 0 && (next = strsep(&rest, "\n"))) {
+		struct line line;
+		struct mountinfo mount;
+
+		if (!parse_line(next, &line))
+			continue;
+		mount = (struct mountinfo){line.mountpoint, line.type,
+					   line.source};
+		each(user, &mount);
+	}
 	text_done(&text);
 	return r;
 }

@@ -30,6 +30,11 @@ int mountinfo_search(char *text, const char *path, struct mountinfo *ret_mount);
 /* The same in the file of this process. */
 int mountinfo_find(const char *path, struct mountinfo *ret_mount);
 
+/* Calls each for every mount of this process, in the order of the file. The mount
+ * is the caller's, for the call. */
+typedef void mountinfo_fn(void *user, const struct mountinfo *mount);
+int mountinfo_each(mountinfo_fn *each, void *user);
+
 /* The absolute path without symbolic links, also of the mountpoint of a FUSE
  * mount whose server is dead, of which ret_dead tells. Owned by the caller. */
 int mountinfo_resolve(const char *path, char **ret_path, bool *ret_dead);

@@ -101,6 +101,9 @@ enum terms_id {
 	TERMS_HOST,
 };
 
+/* Those of the engine; NULL behind the last. */
+const struct terms_action *terms_own_action(size_t index);
+
 struct terms_language {
 	const struct terms_action *actions;
 	size_t action_count;

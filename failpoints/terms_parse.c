@@ -68,6 +68,11 @@ static const struct terms_action actions[] = {
 
 #define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
 
+const struct terms_action *terms_own_action(size_t index)
+{
+	return index < ACTION_COUNT ? &actions[index] : NULL;
+}
+
 /* The engine's actions, then the host's; NULL behind the last. */
 static const struct terms_action *action_at(const struct parser *parser,
 					    size_t index)

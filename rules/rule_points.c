@@ -192,12 +192,20 @@ uint64_t rule_points_find(const char *name, size_t length_bytes)
 	return 0;
 }
 
+const char *rule_points_at(size_t index)
+{
+	if (index < RULE_POINT_COUNT)
+		return points[index].name;
+	index -= RULE_POINT_COUNT;
+	return index < CLASS_COUNT ? classes[index].name : NULL;
+}
+
 void rule_points_offer(struct nearest *nearest)
 {
-	for (size_t i = 0; i < RULE_POINT_COUNT; i++)
-		nearest_offer(nearest, points[i].name);
-	for (size_t i = 0; i < CLASS_COUNT; i++)
-		nearest_offer(nearest, classes[i].name);
+	const char *name;
+
+	for (size_t i = 0; (name = rule_points_at(i)); i++)
+		nearest_offer(nearest, name);
 }
 
 bool rule_points_know(enum rule_point point, unsigned int knows)

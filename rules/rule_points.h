@@ -27,6 +27,9 @@ const char *rule_points_name(enum rule_point point);
 /* The points of a name, of one or a class, as bits; 0: there is none. */
 uint64_t rule_points_find(const char *name, size_t length_bytes);
 
+/* All names, of classes too; NULL behind the last. */
+const char *rule_points_at(size_t index);
+
 /* Offers all names, of classes too. */
 void rule_points_offer(struct nearest *nearest);
 

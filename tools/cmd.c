@@ -15,11 +15,7 @@
 /* Values of struct option that no index of an option has. */
 #define GETOPT_FIRST 256
 
-static const struct cmd_option shared_options[] = {
-	{"help", 'h', NULL, "show this and exit"},
-	{"json", 0, NULL, "answer in JSON"},
-	{"long-options", 0, NULL, "list the options, one a line, and exit"},
-};
+static const struct cmd_option shared_options[] = {CMD_SHARED_OPTIONS};
 
 enum shared {
 	SHARED_HELP,

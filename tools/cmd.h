@@ -65,6 +65,15 @@ struct cmd_args {
 			"the mount's control directory, if not .flakey"        \
 	}
 
+/* Those of every verb. */
+#define CMD_SHARED_OPTIONS                                                     \
+	{"help", 'h', NULL, "show this and exit"},                             \
+		{"json", 0, NULL, "answer in JSON"},                           \
+	{                                                                      \
+		"long-options", 0, NULL,                                       \
+			"list the options, one a line, and exit"               \
+	}
+
 /* Parses argv, whose [0] is the verb, and does the verb. */
 int cmd_main(const struct cmd *cmd, int argc, char **argv);
 

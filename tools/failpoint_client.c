@@ -74,6 +74,11 @@ static const char *address_of(const struct cmd_args *args)
 	return address && *address ? address : NULL;
 }
 
+bool failpoint_client_knows(const struct cmd_args *args)
+{
+	return address_of(args) != NULL;
+}
+
 int failpoint_client_check(const struct cmd_args *args, char *const *names)
 {
 	if (!address_of(args))

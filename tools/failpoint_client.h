@@ -61,6 +61,9 @@ typedef int failpoint_client_ask_fn(const struct cmd_args *args,
 int failpoint_client_show(const struct cmd_args *args,
 			  failpoint_client_ask_fn *ask);
 
+/* Whether an address was given. */
+bool failpoint_client_knows(const struct cmd_args *args);
+
 /* CMD_DONE, or CMD_USAGE having said that no address was given, or that a name
  * cannot be sent. names ends with NULL. */
 int failpoint_client_check(const struct cmd_args *args, char *const *names);

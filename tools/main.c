@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "tools/cmd.h"
 #include "tools/program.h"
+#include "tools/values.h"
 
 /* Sorted by name. */
 static const struct cmd *const verbs[] = {
@@ -46,6 +47,7 @@ static const struct program flakey = {
 	.verb_count = sizeof(verbs) / sizeof(verbs[0]),
 	.statuses = "Exit status: 0 done, 1 refused or failed, 2 wrong usage; "
 		    "that of 'run' is the\ncommand's own.\n",
+	.values = values_offer,
 };
 
 static bool is_directory(const char *path)

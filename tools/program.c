@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/nearest.h"
 #include "tools/cmd.h"
+#include "tools/complete.h"
 
 const struct cmd *program_find(const struct program *program, const char *name)
 {
@@ -118,6 +119,10 @@ int program_main(const struct program *program, int argc, char **argv)
 		printf("%s %s\n", program->name, FLAKEY_VERSION);
 	else if (strcmp(argv[1], "--long-options") == 0)
 		long_options(program);
+	else if (strcmp(argv[1], "--complete") == 0)
+		return program_finish(
+			complete_main(program, (size_t)argc - 2,
+				      (const char *const *)argv + 2));
 	else
 		return unknown(program, argv[1]);
 	return program_finish(CMD_DONE);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A command with verbs: `PROGRAM VERB [OPTION...] [OPERAND...]`. Finds the verb
- * and does it; --help, --long-options and --version are every program's.
+ * and does it; --help, --long-options and --version are every program's, and so
+ * is --complete (complete.h), which no help lists.
  */
 #ifndef FLAKEY_TOOLS_PROGRAM_H
 #define FLAKEY_TOOLS_PROGRAM_H
 
 #include <stddef.h>
+
+#include "tools/complete.h"
 
 struct cmd;
 struct cmd_args;
@@ -17,6 +20,8 @@ struct program {
 	const struct cmd *const *verbs; /* sorted by name */
 	size_t verb_count;
 	const char *statuses; /* for --help, ends with a newline */
+	/* For completion; NULL: the words of its verbs have no values. */
+	complete_values_fn *values;
 };
 
 /* NULL: there is no such verb. */
