@@ -3,6 +3,7 @@
 started."""
 
 import ctypes
+import glob
 import os
 import signal
 import sys
@@ -43,21 +44,47 @@ def start(function, errors):
         os._exit(status)
 
 
-def _children():
-    pid = os.getpid()
-    with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
-        return set(map(int, file.read().split()))
+def _children(pid):
+    found = set()
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        try:
+            with open(path, "rb") as file:
+                found.update(map(int, file.read().split()))
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
+def _signal(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _stop(pid, stopped):
+    """A process with all that it started, and starts until it is stopped."""
+    _signal(pid, signal.SIGSTOP)
+    stopped.add(pid)
+    while young := _children(pid) - stopped:
+        for each in young:
+            _stop(each, stopped)
 
 
 def end_all(spared=0):
-    """Kills what is left, with children and children's children; not the server
-    of a mount, which is one of them."""
+    """Kills all that was started here, at one moment: nobody sees others die, as
+    in a failure of power. Not the server of the mount, which is one of them."""
+    stopped = set()
+    for pid in _children(os.getpid()) - {spared}:
+        _stop(pid, stopped)
+    for pid in stopped:
+        _signal(pid, signal.SIGKILL)
     deadline = time.monotonic() + END_S
-    while children := list(_children() - {spared}):
+    while children := list(_children(os.getpid()) - {spared}):
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {children} do not end")
         for pid in children:
-            os.kill(pid, signal.SIGKILL)
+            _signal(pid, signal.SIGKILL)
         os.waitpid(children[0], 0)
 
 

@@ -28,8 +28,14 @@ class Setting:
     # What an unsafe setting may lose: so many of the last promises, or, as None,
     # anything at all.
     worst = None
+    # Whether only a store that is broken shows it, and not promises that are
+    # forgotten.
+    breaks = False
     profiles = REAL
     plans = ("none", "partial")
+    # The files whose operations are counted, as a pattern of fault rules: of other
+    # files the kernel may write mappings back whenever it likes.
+    files = "**"
     # Whether the same seed gives the same operations in the same order.
     exact = True
 

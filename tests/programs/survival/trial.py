@@ -11,11 +11,13 @@ import signal
 import subprocess
 
 from . import child
-from .disk import POINTS, Disk
+from .disk import Disk
 from .program import Loss
 
 WORK_S = 120
 CHECK_S = 120
+# What a program does to its disk.
+POINTS = ("fs/any-write", "fs/any-sync", "fs/any-meta")
 # How often nobody looks between two failures of power, so that the second meets
 # a program that has not recovered from the first.
 UNSEEN = 0.3
@@ -23,21 +25,25 @@ UNSEEN = 0.3
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """When and how power fails: before or after the so-manieth operation, or at
-    the end of the work if there are fewer."""
+    """When and how power fails: before or after the so-manieth operation, or, if
+    that is 0 or there are fewer, at the end of the work."""
     point: str
     when: str
     nth: int
     plan: tuple
 
-    def rule(self):
+    def rule(self, files):
         """Its name, and all of it."""
-        name = f"{self.point}{{when={self.when}}}"
+        name = f"{self.point}{{path={files},when={self.when}}}"
+        if self.nth == 0:
+            return name, f"{name}=off"
         skip = f"{self.nth - 1}*off->" if self.nth > 1 else ""
         return name, f"{name}={skip}1*pause"
 
     def __str__(self):
-        return f"{self.when} {self.point} {self.nth}, {' '.join(self.plan)}"
+        where = f"{self.when} {self.point} {self.nth}" if self.nth else \
+            "at the end"
+        return f"{where}, {' '.join(self.plan)}"
 
 
 def choose_plan(rng, kind):
@@ -62,7 +68,7 @@ def choose_moment(rng, counts, kind):
         if at < count:
             return Moment(point, when, at + 1, plan)
         at -= count
-    return Moment(POINTS[0], when, 10 * total + 1, plan)
+    return Moment(POINTS[0], when, 0, plan)
 
 
 @dataclasses.dataclass
@@ -101,9 +107,10 @@ class Bench:
         os.rename(self.disk.store, self.template)
         self._renew()
         try:
-            self.disk.count()
+            self.disk.control("fault set " + "; ".join(
+                f"{point}{{path={self.setting.files}}}=off" for point in POINTS))
             self._work(random.Random(0), None)
-            self.counts = self.disk.counts()
+            self.counts = self.disk.hits()
             child.end_all(self.disk.server)
             loss = self._check()
         finally:
@@ -198,14 +205,15 @@ class Bench:
     def _one_crash(self, rng, kind, result):
         """A Loss if the program did not even start."""
         moment = choose_moment(rng, self.counts, kind)
-        name, rule = moment.rule()
+        name, rule = moment.rule(self.setting.files)
         result.moment = moment
         self.disk.control("fault set " + rule)
         failure = self._work(random.Random(rng.getrandbits(64)), name)
+        # All die first: what is acknowledged after the failure is no promise.
+        child.end_all(self.disk.server)
         if failure is None:
             self.disk.crash(moment.plan)
             result.crashes[kind] = result.crashes.get(kind, 0) + 1
-        child.end_all(self.disk.server)
         self.disk.control("fault clear")
         return Loss(f"it does not start: {failure}") if failure else None
 
