@@ -39,7 +39,8 @@ void survive_look(struct model *model, struct model_file *file)
 static enum model_sure store_has(const struct model *model,
 				 const struct model_file *file, int64_t block)
 {
-	if (!file->stored)
+	/* A range may end where the largest file does. */
+	if (!file->stored || block >= MODEL_BYTES)
 		return MODEL_NO;
 	if (file->map_unsure)
 		return MODEL_MAYBE;
