@@ -437,7 +437,10 @@ int data_write(struct volume *volume, struct inode *inode,
 	int r = abort_check_pages(volume);
 	if (r == 0) {
 		slimlock_write(&inode->lock);
+		struct timespec mtime = inode->mtime;
 		r = write_locked(volume, inode, &part);
+		if (write->timed)
+			inode->mtime = mtime;
 		slimlock_unlock(&inode->lock);
 	}
 	if (part.landed > 0)

@@ -38,6 +38,7 @@ struct data_write {
 	uint64_t landed_at;
 	bool dropped; /* shown, and never to be stored */
 	bool direct;  /* O_DIRECT: commit_direct() follows */
+	bool timed;   /* elsewhere: mtime stays as it is */
 };
 int data_write(struct volume *volume, struct inode *inode,
 	       const struct data_write *write);

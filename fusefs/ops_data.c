@@ -185,6 +185,10 @@ void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
 		.size_bytes = size,
 		.offset_bytes = offset,
 		.direct = fi->flags & O_DIRECT,
+		/* The kernel tells the time that it was written; it may do so
+		 * before we have stored these bytes. */
+		.timed = fi->writepage &&
+			 fusefs->config.cache == FUSEFS_CACHE_BACK,
 	};
 	int r = -ops_check_handle(fusefs, fi);
 	if (r < 0 && fi->writepage)

@@ -112,7 +112,8 @@ static void invalidate_late(struct fusefs *fusefs)
 }
 
 /* With cache=back the kernel may have written data that it has not told us of:
- * it shall. What it cannot write it keeps, and tells the program at its sync. */
+ * it shall. What it cannot write it keeps, and tells the program at its sync. It
+ * does not wait for our answers, so that we may not have taken all of it. */
 static void fetch_written(struct fusefs *fusefs)
 {
 	if (fusefs->config.cache != FUSEFS_CACHE_BACK)
@@ -123,6 +124,7 @@ static void fetch_written(struct fusefs *fusefs)
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		(void)syncfs(fd); /* as above */
+	loop_catch_up(fusefs->loop);
 	fault_unhold(fusefs->faults, FAULT_SLEEPERS_OF_PAGES);
 }
 

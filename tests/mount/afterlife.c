@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 
 #define BLOCK 4096
 #define DEADLINE_S 60
+#define SYNCS 200
 
 static int mount_fd = -1;
 static sigjmp_buf fault_escape;
@@ -177,6 +179,38 @@ static enum case_result crash_by_relative_path_works(void)
 	return CASE_PASSED;
 }
 
+/* In the store, with the time that the mount shows. */
+static bool is_stored(int store, const char *directory, int fd)
+{
+	char path[128];
+	struct stat live, stored;
+
+	snprintf(path, sizeof(path), "%s/f", directory);
+	return fstat(fd, &live) == 0 && fstatat(store, path, &stored, 0) == 0 &&
+	       stored.st_size == live.st_size &&
+	       stored.st_mtim.tv_sec == live.st_mtim.tv_sec &&
+	       stored.st_mtim.tv_nsec == live.st_mtim.tv_nsec;
+}
+
+/* With cache=back the kernel may still be sending it. */
+static enum case_result syncs_wait_for_what_was_written(void)
+{
+	static const char block[BLOCK] = "written";
+	int store = open(getenv("STORE"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char where[PATH_MAX];
+
+	CHECK(store >= 0 && getcwd(where, sizeof(where)) != NULL);
+	for (int i = 0; i < SYNCS; i++) {
+		int fd = open("f", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		CHECK(fd >= 0 && write(fd, block, BLOCK) == BLOCK);
+		CHECK(verb("sync"));
+		CHECK(is_stored(store, strrchr(where, '/') + 1, fd));
+		CHECK(close(fd) == 0 && unlink("f") == 0);
+	}
+	CHECK(close(store) == 0);
+	return CASE_PASSED;
+}
+
 static enum case_result keep_all_keeps_all(void)
 {
 	CHECK(mkdir("d", 0755) == 0 && cases_make_file("d/f", "kept") == 0);
@@ -193,6 +227,7 @@ static const struct case_entry entries[] = {
 	{"lost_directories_are_dead", lost_directories_are_dead},
 	{"names_come_back", names_come_back},
 	{"crash_by_relative_path_works", crash_by_relative_path_works},
+	{"syncs_wait_for_what_was_written", syncs_wait_for_what_was_written},
 	{"keep_all_keeps_all", keep_all_keeps_all},
 };
 
