@@ -334,6 +334,18 @@ static bool share_fate(const struct units *units, int64_t block,
 	       (bytes == 0 || unit->from % bytes != 0);
 }
 
+/* Those from first on that share a fate end before it. */
+static size_t group_end(const struct profile_survival *survival,
+			const struct units *units, size_t first)
+{
+	size_t end = first + 1;
+	while (end < units->count &&
+	       share_fate(units, survival->new_unit_bytes,
+			  &units->list[end - 1], &units->list[end]))
+		end++;
+	return end;
+}
+
 /* The first of those that share a fate decides; but it can be all that may
  * survive. */
 static void join_units(const struct profile_survival *survival,
@@ -345,33 +357,39 @@ static void join_units(const struct profile_survival *survival,
 		return;
 	for (size_t first = 0; first < units->count; first = end) {
 		bool kept = list[first].kept;
-		for (end = first + 1; end < units->count; end++) {
-			if (!share_fate(units, survival->new_unit_bytes,
-					&list[end - 1], &list[end]))
-				break;
-			kept |= list[end].forced;
-		}
+		end = group_end(survival, units, first);
+		for (size_t i = first + 1; i < end; i++)
+			kept |= list[i].forced;
 		for (size_t i = first; i < end; i++)
 			list[i].kept = kept;
 	}
 }
 
-/* Either all survives that is in blocks which the file has, or no new block. */
-static void close_over(struct chance *chance, struct units *units)
+/* Either all survives that is in blocks which the file has, or no new block; and
+ * with them what shares their fate. */
+static void close_over(struct chance *chance,
+		       const struct profile_survival *survival,
+		       struct units *units)
 {
+	struct unit *list = units->list;
 	bool any_new = false;
 	bool any_lost = false;
+	size_t end;
 	for (size_t i = 0; i < units->count; i++) {
-		any_new |= units->list[i].in_new_block && units->list[i].kept;
-		any_lost |=
-			!units->list[i].in_new_block && !units->list[i].kept;
+		any_new |= list[i].in_new_block && list[i].kept;
+		any_lost |= !list[i].in_new_block && !list[i].kept;
 	}
 	if (!any_new || !any_lost)
 		return;
 	bool keep = flip(chance);
-	for (size_t i = 0; i < units->count; i++)
-		if (units->list[i].in_new_block != keep)
-			units->list[i].kept = keep;
+	for (size_t first = 0; first < units->count; first = end) {
+		bool decides = false;
+		end = group_end(survival, units, first);
+		for (size_t i = first; i < end; i++)
+			decides |= list[i].in_new_block != keep;
+		for (size_t i = first; i < end && decides; i++)
+			list[i].kept = keep || list[i].forced;
+	}
 }
 
 static void fill_units(struct chance *chance, const struct plan *plan,
@@ -438,7 +456,7 @@ int survivors_choose_data(const struct plan *plan,
 	draw_units(&chance, prefix, survival, file, &units);
 	join_units(survival, file, &units);
 	if (survival->new_needs_old)
-		close_over(&chance, &units);
+		close_over(&chance, survival, &units);
 	fill_units(&chance, plan, survival, file, &units);
 	for (size_t i = 0; i < units.count && r == 0; i++)
 		if (units.list[i].kept || units.list[i].filled)

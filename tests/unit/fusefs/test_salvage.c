@@ -90,17 +90,23 @@ static ssize_t read_stored(const struct sandbox *sandbox, const char *name,
 	return n;
 }
 
-static void crash_by_chance(struct sandbox *sandbox, uint32_t seed)
+static void crash_with(struct sandbox *sandbox, uint32_t seed,
+		       enum plan_torn torn)
 {
 	const struct plan plan = {
 		.keep = PLAN_KEEP_SHARE,
 		.keep_ppm = PLAN_PPM_MAX / 2,
 		.order = PLAN_ORDER_ANY,
-		.torn = PLAN_TORN_SECTOR,
+		.torn = torn,
 		.seed = seed,
 		.has_seed = true,
 	};
 	sandbox_crash_planned(sandbox, &plan);
+}
+
+static void crash_by_chance(struct sandbox *sandbox, uint32_t seed)
+{
+	crash_with(sandbox, seed, PLAN_TORN_SECTOR);
 }
 
 static void write_at(struct sandbox *sandbox, const char *name, int64_t offset,
@@ -209,6 +215,29 @@ static void blocks_that_were_cut_off_a_page_are_new(void **state)
 	assert_true(with > 0 && without > 0);
 }
 
+/* What is next to each other survives together, though one part is overwritten and
+ * the other new, and of the other overwritten bytes some are lost. */
+static void neighbours_of_two_kinds_share_a_fate(void **state)
+{
+	struct sandbox *sandbox = *state;
+	unsigned int with = 0;
+	unsigned int alone = 0;
+	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
+		char bytes[16384] = "";
+		put_durable(sandbox, "a", 8192);
+		write_at(sandbox, "a", 0, 1024, 'B');
+		write_at(sandbox, "a", 6000, 4240, 'C');
+		write_at(sandbox, "a", 12288, 1024, 'D');
+		crash_with(sandbox, seed, PLAN_TORN_NONE);
+		(void)read_stored(sandbox, "a", bytes, sizeof(bytes));
+		assert_true((bytes[6000] == 'C') == (bytes[9000] == 'C'));
+		with += bytes[9000] == 'C';
+		alone += bytes[0] == 'B' && bytes[9000] != 'C';
+		remove_durably(sandbox, "a");
+	}
+	assert_true(with > 0 && alone > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +246,7 @@ int main(void)
 		SANDBOX_TEST(data_at_an_end_in_a_hole_is_new),
 		SANDBOX_TEST(a_new_block_survives_as_a_whole),
 		SANDBOX_TEST(blocks_that_were_cut_off_a_page_are_new),
+		SANDBOX_TEST(neighbours_of_two_kinds_share_a_fate),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
