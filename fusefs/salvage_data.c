@@ -33,6 +33,7 @@ struct work {
 	const struct salvage_data *data;
 	struct inode *inode;
 	struct text path;
+	bool named; /* the path is one; or else nobody has looked up any */
 	int fd;
 	int64_t gone_bytes; /* kept changes gave up all blocks from here on */
 	struct runs runs;
@@ -181,11 +182,18 @@ static int gather(struct work *work)
 	return r < 0 ? r : blocks.error;
 }
 
+/* What chance comes from besides the seed. Not the number of the inode, which is the
+ * store's, and another one elsewhere. */
+static const char *chance_of(const struct work *work)
+{
+	return work->named ? work->path.data : "";
+}
+
 static int choose(struct work *work)
 {
 	const struct salvage_data *data = work->data;
 	struct survivors_file file = {
-		.path = work->path.data,
+		.path = chance_of(work),
 		.runs = work->runs.list,
 		.run_count = work->runs.count,
 		.has_all = work->inode->sync_seq <= data->whole_seq,
@@ -272,7 +280,7 @@ static int write_garbage(const struct work *work,
 		int64_t n = piece->to - from;
 		if (n > GARBAGE_BYTES)
 			n = GARBAGE_BYTES;
-		survivors_garbage(work->data->plan, work->path.data, from,
+		survivors_garbage(work->data->plan, chance_of(work), from,
 				  buffer, (size_t)n);
 		r = store_write(work->fd, buffer, (size_t)n, from);
 		from += n;
@@ -335,7 +343,8 @@ static bool find_path(struct work *work)
 		name = durable;
 	bool has = (durable != NULL || inode->nlink > 0) && inode->in_store &&
 		   !inode->dead;
-	if (has && name != NULL)
+	work->named = name != NULL;
+	if (has && work->named)
 		dentry_path_locked(volume, name->directory, name->name,
 				   &work->path);
 	else if (has)
