@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tests/unit/fusefs/legal_content.h"
+
 #define PAGE 4096
 
 static const struct legal_rules rules[] = {
@@ -11,24 +13,37 @@ static const struct legal_rules rules[] = {
 	 .size_alone = true,
 	 .grows_in_block = true,
 	 .pushes = true,
-	 .block = 1024},
+	 .pages = true,
+	 .block = 1024,
+	 .new_unit = 1024},
 	{.profile = "ext4,block=4096",
 	 .old_first = true,
 	 .size_alone = true,
 	 .grows_in_block = true,
 	 .pushes = true,
-	 .block = 4096},
+	 .pages = true,
+	 .block = 4096,
+	 .new_unit = 4096},
 	{.profile = "ext4,data=journal", .one_piece = true, .block = 1024},
-	{.profile = "xfs", .pages = true, .zeroes_end = true, .block = 4096},
+	{.profile = "ext4,block=4096,data=journal",
+	 .one_piece = true,
+	 .block = 4096},
+	{.profile = "xfs",
+	 .pages = true,
+	 .zeroes_end = true,
+	 .block = 4096,
+	 .new_unit = 4096},
 	{.profile = "btrfs",
 	 .copies = true,
 	 .beginning = true,
 	 .pushes = true,
-	 .block = 4096},
+	 .block = 4096,
+	 .new_unit = 4096},
 	{.profile = "posix",
 	 .any_entries = true,
 	 .size_alone = true,
-	 .block = 1024},
+	 .block = 1024,
+	 .new_unit = 512},
 };
 
 const struct legal_rules *legal_rules_of(const char *profile)
@@ -68,6 +83,8 @@ void legal_begin(struct legal *legal, const struct legal_found *found)
 		memcpy(object->base, found->bytes[i], LEGAL_BYTES);
 		memcpy(object->live, found->bytes[i], LEGAL_BYTES);
 		object->base_size = object->live_size = found->sizes[i];
+		object->base_sticky = object->sticky = found->sticky[i];
+		object->base_mark = object->mark = found->marks[i];
 		find_murky(kept, object);
 		for (int j = 0; j <= LEGAL_OPS; j++)
 			object->cut[j] = -1;
@@ -79,14 +96,31 @@ int legal_op(struct legal *legal)
 	return ++legal->ops;
 }
 
-void legal_change(struct legal *legal, int directory, int name, int meaning,
-		  bool free, int removed)
+struct legal_change *legal_change(struct legal *legal, int directory, int name,
+				  int meaning)
 {
-	legal->changes[legal->change_count++] = (struct legal_change){
-		legal->ops, directory, name, meaning, free, removed};
+	struct legal_change *change = &legal->changes[legal->change_count++];
+
+	*change = (struct legal_change){.op = legal->ops,
+					.directory = directory,
+					.name = name,
+					.meaning = meaning};
 	legal->objects[directory].entries[name] = meaning;
 	if (meaning != 0)
 		legal->objects[meaning].last_op = legal->ops;
+	return change;
+}
+
+void legal_mark(struct legal *legal, int object, int mark)
+{
+	struct legal_object *o = &legal->objects[object];
+
+	o->marked[legal->ops] = mark;
+	o->flipped[legal->ops] = mark == 0;
+	o->sticky ^= mark == 0;
+	if (mark != 0)
+		o->mark = mark;
+	o->last_op = legal->ops;
 }
 
 /* Whether the file can have its last block, on the disk or in memory. */
@@ -154,42 +188,56 @@ void legal_truncate(struct legal *legal, int object, int size)
 
 /* Names */
 
-static bool names_are(const struct legal *legal,
-		      int entries[LEGAL_OBJECTS][LEGAL_NAMES],
-		      const struct legal_found *found)
+typedef int entries_t[LEGAL_OBJECTS][LEGAL_NAMES];
+
+static bool names_are(entries_t entries, const struct legal_found *found)
 {
-	(void)legal;
+	bool there[4] = {[1] = true};
+
+	for (int round = 0; round < 2; round++)
+		for (int d = 1; d < 4; d++)
+			for (int n = 0; n < LEGAL_NAMES && there[d]; n++)
+				if (entries[d][n] < 4)
+					there[entries[d][n]] = true;
 	for (int d = 1; d < 4; d++) {
-		bool there = d == 1;
-		for (int n = 0; n < LEGAL_NAMES; n++)
-			there |= entries[1][n] == d;
-		if (there != found->there[d])
+		if (there[d] != found->there[d])
 			return false;
-		if (there && memcmp(entries[d], found->entries[d],
-				    sizeof(found->entries[d])) != 0)
+		if (there[d] && memcmp(entries[d], found->entries[d],
+				       sizeof(found->entries[d])) != 0)
 			return false;
 	}
 	return true;
 }
 
-static void begin_entries(const struct legal *legal,
-			  int entries[LEGAL_OBJECTS][LEGAL_NAMES])
+static bool names_of(const struct legal *legal, unsigned int set,
+		     const struct legal_found *found)
 {
-	memcpy(entries, legal->base_entries, sizeof(legal->base_entries));
+	entries_t entries;
+
+	memcpy(entries, legal->base_entries, sizeof(entries));
+	for (int i = 0; i < legal->change_count; i++) {
+		const struct legal_change *change = &legal->changes[i];
+		if (set >> i & 1)
+			entries[change->directory][change->name] =
+				change->meaning;
+	}
+	return names_are(entries, found);
+}
+
+static unsigned int set_up_to(const struct legal *legal, int moment)
+{
+	unsigned int set = 0;
+
+	for (int i = 0; i < legal->change_count; i++)
+		if (legal->changes[i].op <= moment)
+			set |= 1u << i;
+	return set;
 }
 
 static bool names_at(const struct legal *legal, int moment,
 		     const struct legal_found *found)
 {
-	int entries[LEGAL_OBJECTS][LEGAL_NAMES];
-
-	begin_entries(legal, entries);
-	for (int i = 0; i < legal->change_count; i++)
-		if (legal->changes[i].op <= moment)
-			entries[legal->changes[i].directory]
-			       [legal->changes[i].name] =
-				       legal->changes[i].meaning;
-	return names_are(legal, entries, found);
+	return names_of(legal, set_up_to(legal, moment), found);
 }
 
 static bool same_name(const struct legal_change *a,
@@ -198,339 +246,60 @@ static bool same_name(const struct legal_change *a,
 	return a->directory == b->directory && a->name == b->name;
 }
 
-/* Every earlier change of the same name is there, the other half of what is one
- * change, and what was in a directory that goes. */
-static bool is_closed(const struct legal *legal, unsigned int set)
+/* Every earlier change of the same name, the other half of what is one change, and
+ * what was in a directory that goes. */
+static bool needs(const struct legal *legal, int i, int j)
 {
-	for (int i = 0; i < legal->change_count; i++) {
-		const struct legal_change *change = &legal->changes[i];
-		for (int j = 0; j < legal->change_count; j++) {
-			const struct legal_change *other = &legal->changes[j];
-			bool has = set >> j & 1;
-			if (set >> i & 1 && !has &&
-			    ((j < i && same_name(change, other)) ||
-			     (j < i && change->removed != 0 &&
-			      other->directory == change->removed) ||
-			     (other->op == change->op && !change->free)))
-				return false;
-		}
-	}
-	return true;
+	const struct legal_change *change = &legal->changes[i];
+	const struct legal_change *other = &legal->changes[j];
+
+	if (other->op == change->op)
+		return !change->free;
+	if (other->op > change->op)
+		return false;
+	return change->after_all || same_name(change, other) ||
+	       (change->removed != 0 && other->directory == change->removed);
 }
 
-static bool names_of_any(const struct legal *legal,
-			 const struct legal_found *found)
+/* Attributes */
+
+static void marks_at(const struct legal_object *o, int moment, bool *ret_sticky,
+		     int *ret_mark)
 {
-	int entries[LEGAL_OBJECTS][LEGAL_NAMES];
-
-	for (unsigned int set = 0; set < 1u << legal->change_count; set++) {
-		if (!is_closed(legal, set))
-			continue;
-		begin_entries(legal, entries);
-		for (int i = 0; i < legal->change_count; i++)
-			if (set >> i & 1)
-				entries[legal->changes[i].directory]
-				       [legal->changes[i].name] =
-					       legal->changes[i].meaning;
-		if (names_are(legal, entries, found))
-			return true;
-	}
-	return false;
-}
-
-/* Content, where changes have one order */
-
-/* What the disk has of a file without its unsynced data. */
-struct view {
-	uint8_t bytes[LEGAL_BYTES];
-	int size;
-	bool any_cut; /* ever */
-	int low;      /* the shortest that it has been */
-	int next;     /* and will be */
-	bool whole;   /* nothing of the file is newer */
-};
-
-static void cut_view(struct view *view, int size)
-{
-	if (size < view->size)
-		memset(view->bytes + size, 0, (size_t)(LEGAL_BYTES - size));
-	view->size = size;
-	view->any_cut = true;
-	if (size < view->low)
-		view->low = size;
-}
-
-static void view_at(const struct legal_object *o, int moment, struct view *view)
-{
-	memcpy(view->bytes, o->base, LEGAL_BYTES);
-	view->size = o->base_size;
-	view->any_cut = false;
-	view->low = o->base_size;
-	view->next = LEGAL_BYTES;
-	view->whole = o->last_op <= moment;
+	*ret_sticky = o->base_sticky;
+	*ret_mark = o->base_mark;
 	for (int op = 1; op <= moment; op++) {
-		if (o->cut[op] >= 0)
-			cut_view(view, o->cut[op]);
-	}
-	for (int op = moment + 1; op <= LEGAL_OPS; op++) {
-		view->any_cut |= o->cut[op] >= 0;
-		if (o->cut[op] >= 0 && o->cut[op] < view->next)
-			view->next = o->cut[op];
+		*ret_sticky ^= o->flipped[op];
+		if (o->marked[op] != 0)
+			*ret_mark = o->marked[op];
 	}
 }
 
-/* The file has the place, and no change gives or takes it. */
-static bool is_old(const struct legal *legal, const struct legal_object *o,
-		   const struct view *view, int b, int size)
+static bool has_marks(const struct legal *legal, int object, int moment,
+		      const struct legal_found *found)
 {
-	int begin = b / legal->rules->block * legal->rules->block;
-	int end = begin + legal->rules->block;
+	bool sticky;
+	int mark;
 
-	(void)o;
-	return !legal->rules->copies && begin < view->low && b < size &&
-	       view->next >= (end < view->size ? end : view->size);
+	marks_at(&legal->objects[object], moment, &sticky, &mark);
+	return found->sticky[object] == sticky && found->marks[object] == mark;
 }
 
-/* It may have been a hole: then what is written there is new. Or it may be taken
- * for space that the file has, since the store has it in one page with that. */
-static bool is_murky(const struct legal *legal, const struct legal_object *o,
-		     int b)
-{
-	return b < LEGAL_BYTES && o->murky[b / legal->rules->block];
-}
-
-/* 1: the byte is the unsynced one, 0: it is not, -1: nobody can tell. */
-static int is_kept(const struct legal_object *o, const struct view *view, int b,
-		   const uint8_t *bytes, int size)
-{
-	uint8_t gone = b < view->size ? view->bytes[b] : 0;
-
-	if (!o->dirty[b] || (b < size && o->live[b] == gone))
-		return -1;
-	return b < size && bytes[b] == o->live[b];
-}
-
-/* Data that survives takes the size along; where a file grows by pages, to the
- * end of the page. */
-static bool ends_with_data(const struct legal_rules *r,
-			   const struct legal_object *o,
-			   const struct view *view, const uint8_t *bytes,
-			   int size)
-{
-	bool pages = r->pages && size % PAGE == 0;
-
-	for (int b = pages ? size - PAGE : size - 1; b < size; b++)
-		if (o->zeroed[b] ||
-		    (o->dirty[b] && is_kept(o, view, b, bytes, size) != 0))
-			return true;
-	return false;
-}
-
-static const char *judge_size(const struct legal *legal,
-			      const struct legal_object *o,
-			      const struct view *view, int moment,
-			      const uint8_t *bytes, int size)
-{
-	const struct legal_rules *r = legal->rules;
-	int last_cut = 0;
-
-	if (size == view->size)
-		return NULL;
-	for (int op = 1; op <= moment; op++)
-		last_cut = o->cut[op] >= 0 ? op : last_cut;
-	for (int op = last_cut + 1; r->grows_in_block && op <= moment; op++) {
-		int before = o->size_before[op];
-		int edge = (before + PAGE - 1) / PAGE * PAGE;
-		int end = o->written[op] < edge ? o->written[op] : edge;
-		if (size == end && end > before)
-			return NULL;
-	}
-	if (!view->whole)
-		return "a size without all changes of the file";
-	if (size < view->size || size > o->live_size)
-		return "a size that the file never had";
-	if (!r->size_alone && !ends_with_data(r, o, view, bytes, size))
-		return "a size beyond the data";
-	return NULL;
-}
-
-static bool is_allowed(const struct legal *legal, const struct legal_object *o,
-		       const struct view *view, int b, uint8_t value, int size)
-{
-	uint8_t gone = b < view->size ? view->bytes[b] : 0;
-
-	if (value == gone)
-		return true;
-	if (o->dirty[b] && value == o->live[b] &&
-	    (view->whole || is_old(legal, o, view, b, size) ||
-	     (is_murky(legal, o, b) && b < size)))
-		return true;
-	return false;
-}
-
-/* Runs of one kind survive in pieces that end where they may be cut. */
-static const char *judge_units(const struct legal *legal,
-			       const struct legal_plan *plan,
-			       const struct legal_object *o,
-			       const struct view *view, const uint8_t *bytes,
-			       int size)
-{
-	int unit = plan->unit;
-	int before = -1;
-
-	/* Where a part of a block was zeroed, that block goes by itself. */
-	if (view->any_cut)
-		return NULL;
-	for (int b = 0; b < o->live_size; b++) {
-		bool fresh = !is_old(legal, o, view, b, size);
-		int at = unit;
-		if (fresh && at != 0 && at < legal->rules->block)
-			at = legal->rules->block;
-		int kept = is_kept(o, view, b, bytes, size);
-		bool edge =
-			b == 0 || !o->dirty[b - 1] ||
-			is_old(legal, o, view, b - 1, size) == fresh ||
-			is_murky(legal, o, b) != is_murky(legal, o, b - 1) ||
-			(at != 0 && b % at == 0);
-		edge |= b % legal->rules->block == 0 && is_murky(legal, o, b);
-		if (edge || !o->dirty[b])
-			before = -1;
-		if (kept < 0)
-			continue;
-		if (before >= 0 && kept != before)
-			return "a piece is torn where none may be";
-		before = kept;
-	}
-	return NULL;
-}
-
-/* A new block is written as a whole, whatever is between its bytes. Smaller ones
- * than pages are not known well enough. */
-static const char *judge_blocks(const struct legal *legal,
-				const struct legal_object *o,
-				const struct view *view, const uint8_t *bytes,
-				int size)
-{
-	int block = legal->rules->block;
-	int before = -1;
-
-	for (int b = 0; b < o->live_size && block == PAGE; b++) {
-		int kept = is_kept(o, view, b, bytes, size);
-		if (b % block == 0)
-			before = -1;
-		if (kept < 0 || is_murky(legal, o, b) ||
-		    is_old(legal, o, view, b, size))
-			continue;
-		if (before >= 0 && kept != before)
-			return "a part of a new block";
-		before = kept;
-	}
-	return NULL;
-}
-
-static const char *judge_order(const struct legal *legal,
-			       const struct legal_object *o,
-			       const struct view *view, const uint8_t *bytes,
-			       int size)
-{
-	bool old_lost = false;
-	bool new_kept = false;
-	bool lost = false;
-
-	for (int b = 0; b < o->live_size; b++) {
-		int kept = is_kept(o, view, b, bytes, size);
-		bool old = is_old(legal, o, view, b, size);
-		bool murky = is_murky(legal, o, b);
-		old_lost |= kept == 0 && old && !murky;
-		new_kept |= kept == 1 && !old && !murky;
-		if (kept == 1 && lost && legal->rules->beginning)
-			return "data without what is before it";
-		lost |= kept == 0;
-	}
-	if (old_lost && new_kept && legal->rules->old_first)
-		return "new blocks without what was overwritten";
-	return NULL;
-}
-
-static const char *judge_view(const struct legal *legal,
-			      const struct legal_plan *plan, int object,
-			      const struct view *view, int moment,
-			      const struct legal_found *found)
-{
-	const struct legal_object *o = &legal->objects[object];
-	const uint8_t *bytes = found->bytes[object];
-	int size = found->sizes[object];
-
-	const char *why = judge_size(legal, o, view, moment, bytes, size);
-	for (int b = 0; b < size && why == NULL; b++)
-		if (!is_allowed(legal, o, view, b, bytes[b], size))
-			why = "a byte that cannot be there";
-	if (why == NULL)
-		why = judge_units(legal, plan, o, view, bytes, size);
-	if (why == NULL)
-		why = judge_blocks(legal, o, view, bytes, size);
-	if (why == NULL)
-		why = judge_order(legal, o, view, bytes, size);
-	return why;
-}
-
-static const char *judge_at(const struct legal *legal,
-			    const struct legal_plan *plan, int object,
-			    int moment, const struct legal_found *found)
-{
-	struct view view;
-
-	view_at(&legal->objects[object], moment, &view);
-	return judge_view(legal, plan, object, &view, moment, found);
-}
-
-/* Content, where nothing but itself orders it: its truncations in order, and of
- * what was written anything that is not older than the last of them. */
-static const char *judge_free(const struct legal *legal,
-			      const struct legal_plan *plan, int object,
-			      const struct legal_found *found)
-{
-	const char *why = NULL;
-
-	for (int moment = 0; moment <= legal->ops; moment++) {
-		const struct legal_object *o = &legal->objects[object];
-		struct view view;
-		view_at(o, moment, &view);
-		bool later = false;
-		for (int op = moment + 1; op <= legal->ops; op++)
-			later |= o->cut[op] >= 0;
-		view.whole = !later;
-		int size = found->sizes[object];
-		why = size == view.size || (view.whole && size >= view.size &&
-					    size <= o->live_size)
-			      ? NULL
-			      : "a size that the file never had";
-		for (int b = 0; b < size && why == NULL; b++) {
-			uint8_t value = found->bytes[object][b];
-			bool filled = plan->garbage && o->dirty[b] &&
-				      view.whole &&
-				      (is_murky(legal, o, b) ||
-				       !is_old(legal, o, &view, b, view.size));
-			if (!filled &&
-			    !is_allowed(legal, o, &view, b, value, size))
-				why = "a byte that cannot be there";
-		}
-		if (why == NULL)
-			return NULL;
-	}
-	return why;
-}
+/* All together */
 
 static bool is_all(const struct legal *legal, bool live,
 		   const struct legal_found *found)
 {
-	if (!names_at(legal, live ? legal->ops : 0, found))
+	int moment = live ? legal->ops : 0;
+
+	if (!names_at(legal, moment, found))
 		return false;
-	for (int i = 4; i < LEGAL_OBJECTS; i++) {
+	for (int i = 1; i < LEGAL_OBJECTS; i++) {
 		const struct legal_object *o = &legal->objects[i];
 		int size = live ? o->live_size : o->base_size;
 		if (found->there[i] &&
 		    (found->sizes[i] != size ||
+		     !has_marks(legal, i, moment, found) ||
 		     memcmp(found->bytes[i], live ? o->live : o->base,
 			    (size_t)size) != 0))
 			return false;
@@ -538,37 +307,48 @@ static bool is_all(const struct legal *legal, bool live,
 	return true;
 }
 
-const char *legal_judge(const struct legal *legal,
-			const struct legal_plan *plan,
-			const struct legal_found *found, int *ret_moment)
+static const char *judge_piece(const struct legal *legal,
+			       const struct legal_found *found, int *ret_moment)
+{
+	if (is_all(legal, true, found))
+		*ret_moment = legal->ops;
+	else if (is_all(legal, false, found))
+		*ret_moment = 0;
+	else
+		return "neither all nor nothing";
+	return NULL;
+}
+
+/* What is there, at a moment that there was. */
+static const char *judge_moment(const struct legal *legal,
+				const struct legal_plan *plan, int moment,
+				const struct legal_found *found)
+{
+	const char *why = NULL;
+
+	for (int i = 1; i < LEGAL_OBJECTS && why == NULL; i++) {
+		if (!found->there[i])
+			continue;
+		if (!has_marks(legal, i, moment, found))
+			why = "attributes of another moment";
+		else if (i >= 4)
+			why = legal_content_judge(legal, plan, i, moment,
+						  found);
+	}
+	return why;
+}
+
+static const char *judge_ordered(const struct legal *legal,
+				 const struct legal_plan *plan,
+				 const struct legal_found *found,
+				 int *ret_moment)
 {
 	const char *why = "names that there never were together";
 
-	if (legal->rules->one_piece) {
-		if (is_all(legal, true, found))
-			*ret_moment = legal->ops;
-		else if (is_all(legal, false, found))
-			*ret_moment = 0;
-		else
-			return "neither all nor nothing";
-		return NULL;
-	}
-	if (legal->rules->any_entries) {
-		if (!names_of_any(legal, found))
-			return why;
-		why = NULL;
-		for (int i = 4; i < LEGAL_OBJECTS && why == NULL; i++)
-			if (found->there[i])
-				why = judge_free(legal, plan, i, found);
-		return why;
-	}
 	for (int moment = legal->ops; moment >= 0; moment--) {
 		if (!names_at(legal, moment, found))
 			continue;
-		const char *wrong = NULL;
-		for (int i = 4; i < LEGAL_OBJECTS && wrong == NULL; i++)
-			if (found->there[i])
-				wrong = judge_at(legal, plan, i, moment, found);
+		const char *wrong = judge_moment(legal, plan, moment, found);
 		if (wrong == NULL || *ret_moment < 0)
 			*ret_moment = moment;
 		if (wrong == NULL)
@@ -577,4 +357,96 @@ const char *legal_judge(const struct legal *legal,
 			why = wrong;
 	}
 	return why;
+}
+
+/* Of a rename between two directories, that is cut in its middle, one half. */
+static const char *judge_prefix(const struct legal *legal,
+				const struct legal_plan *plan,
+				const struct legal_found *found)
+{
+	const char *why = "names that there never were together";
+
+	for (int moment = legal->ops; moment >= 0; moment--) {
+		unsigned int set = set_up_to(legal, moment);
+		bool is = names_of(legal, set, found);
+		for (int i = 0; i < legal->change_count; i++)
+			if (legal->changes[i].op == moment &&
+			    legal->changes[i].free)
+				is |= names_of(legal, set & ~(1u << i), found);
+		if (is)
+			why = judge_moment(legal, plan, moment, found);
+		if (is && why == NULL)
+			break;
+	}
+	return why;
+}
+
+/* Content and attributes each at a moment of their own, but none before that which
+ * some name needs. */
+static const char *judge_free(const struct legal *legal,
+			      const struct legal_plan *plan, int least,
+			      const struct legal_found *found)
+{
+	const char *why = NULL;
+
+	for (int i = 1; i < LEGAL_OBJECTS && why == NULL; i++) {
+		if (!found->there[i])
+			continue;
+		why = "attributes that there never were together";
+		for (int m = least; m <= legal->ops && why != NULL; m++)
+			if (has_marks(legal, i, m, found))
+				why = NULL;
+		if (why != NULL || i < 4)
+			continue;
+		for (int m = least; m <= legal->ops; m++) {
+			why = legal_content_judge(legal, plan, i, m, found);
+			if (why == NULL)
+				break;
+		}
+	}
+	return why;
+}
+
+static const char *judge_any(const struct legal *legal,
+			     const struct legal_plan *plan,
+			     const struct legal_found *found)
+{
+	const char *why = "names that there never were together";
+	unsigned int needed[LEGAL_CHANGES] = {0};
+	bool tried[LEGAL_OPS + 1] = {false};
+
+	for (int i = 0; i < legal->change_count; i++)
+		for (int j = 0; j < legal->change_count; j++)
+			if (needs(legal, i, j))
+				needed[i] |= 1u << j;
+	for (unsigned int set = 0; set < 1u << legal->change_count; set++) {
+		bool closed = true;
+		int least = 0;
+		for (int i = 0; i < legal->change_count && closed; i++) {
+			if (!(set >> i & 1))
+				continue;
+			closed = (needed[i] & ~set) == 0;
+			if (legal->changes[i].after_all)
+				least = legal->changes[i].op;
+		}
+		if (!closed || tried[least] || !names_of(legal, set, found))
+			continue;
+		tried[least] = true;
+		why = judge_free(legal, plan, least, found);
+		if (why == NULL)
+			break;
+	}
+	return why;
+}
+
+const char *legal_judge(const struct legal *legal,
+			const struct legal_plan *plan,
+			const struct legal_found *found, int *ret_moment)
+{
+	if (legal->rules->one_piece)
+		return judge_piece(legal, found, ret_moment);
+	if (!legal->rules->any_entries)
+		return judge_ordered(legal, plan, found, ret_moment);
+	return plan->prefix ? judge_prefix(legal, plan, found)
+			    : judge_any(legal, plan, found);
 }

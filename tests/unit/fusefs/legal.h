@@ -5,8 +5,9 @@
  * and whether an image that was found can come from it. It knows nothing of how
  * survivors are chosen.
  *
- * The world: a root with a few names, of which two are directories at most, with
- * a few names each. A file is told by the permission bits that it was made with.
+ * The world: a root with a few names, and two directories at most, with a few
+ * names each. What something is, is told by the permission bits that it was made
+ * with.
  */
 #ifndef FLAKEY_TESTS_UNIT_FUSEFS_LEGAL_H
 #define FLAKEY_TESTS_UNIT_FUSEFS_LEGAL_H
@@ -35,6 +36,7 @@ struct legal_rules {
 	bool zeroes_end; /* a write behind the end writes the last block, too */
 	bool one_piece;	 /* all survives, or nothing */
 	int block;
+	int new_unit; /* no smaller piece is torn off new bytes */
 };
 
 struct legal_object {
@@ -50,10 +52,17 @@ struct legal_object {
 	bool zeroed
 		[LEGAL_BYTES]; /* by a write behind the end, if it was there */
 	int last_op;	       /* that touched it; 0: none */
+	/* Two attributes of their own. */
+	bool base_sticky;
+	int base_mark;
+	bool sticky;
+	int mark;
 	/* By op, from 1: truncated to (-1: no), written up to (0: no). */
 	int cut[LEGAL_OPS + 1];
 	int written[LEGAL_OPS + 1];
 	int size_before[LEGAL_OPS + 1];
+	int marked[LEGAL_OPS + 1];   /* 0: no */
+	bool flipped[LEGAL_OPS + 1]; /* the sticky bit */
 };
 
 /* One name gets another meaning. Those of one op are one change, unless they are
@@ -64,7 +73,8 @@ struct legal_change {
 	int name;
 	int meaning; /* an object; 0: none */
 	bool free;
-	int removed; /* a directory that goes with it; 0: none */
+	bool after_all; /* needs everything that came before it */
+	int removed;	/* a directory that goes with it; 0: none */
 };
 
 struct legal {
@@ -78,6 +88,8 @@ struct legal {
 
 struct legal_plan {
 	int unit; /* where runs may be cut; 0: nowhere */
+	bool prefix;
+	bool fills;
 	bool garbage;
 };
 
@@ -87,6 +99,8 @@ struct legal_found {
 	bool there[LEGAL_OBJECTS];
 	uint8_t bytes[LEGAL_OBJECTS][LEGAL_BYTES];
 	int sizes[LEGAL_OBJECTS];
+	bool sticky[LEGAL_OBJECTS];
+	int marks[LEGAL_OBJECTS];
 };
 
 const struct legal_rules *legal_rules_of(const char *profile);
@@ -94,8 +108,10 @@ const struct legal_rules *legal_rules_of(const char *profile);
 void legal_begin(struct legal *legal, const struct legal_found *found);
 /* A new op: its number. */
 int legal_op(struct legal *legal);
-void legal_change(struct legal *legal, int directory, int name, int meaning,
-		  bool free, int removed);
+struct legal_change *legal_change(struct legal *legal, int directory, int name,
+				  int meaning);
+/* Of a file or directory. mark: 0, the sticky bit is changed. */
+void legal_mark(struct legal *legal, int object, int mark);
 void legal_write(struct legal *legal, int object, int offset, int length,
 		 uint8_t byte);
 void legal_truncate(struct legal *legal, int object, int size);

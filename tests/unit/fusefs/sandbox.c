@@ -173,7 +173,8 @@ void sandbox_close(struct sandbox *sandbox)
 	*sandbox = (struct sandbox){.profile = usual_profile()};
 }
 
-static int crash(struct sandbox *sandbox, const struct plan *plan)
+static int crash(struct sandbox *sandbox, const struct plan *plan,
+		 char **ret_kept)
 {
 	struct crash_stales stales = {0};
 	struct backend_report report = {0};
@@ -182,6 +183,10 @@ static int crash(struct sandbox *sandbox, const struct plan *plan)
 	int r = crash_power(sandbox->volume, plan, &stales, &report, &why);
 	sandbox->volume->invalidating = false;
 	crash_stales_done(&stales);
+	if (ret_kept != NULL) {
+		*ret_kept = report.kept_list;
+		report.kept_list = NULL;
+	}
 	backend_report_done(&report);
 	return r;
 }
@@ -190,12 +195,20 @@ static int crash_keeping(struct sandbox *sandbox, enum plan_keep keep)
 {
 	const struct plan plan = {.keep = keep};
 
-	return crash(sandbox, &plan);
+	return crash(sandbox, &plan, NULL);
 }
 
 void sandbox_crash_planned(struct sandbox *sandbox, const struct plan *plan)
 {
-	assert_int_equal(crash(sandbox, plan), 0);
+	assert_int_equal(crash(sandbox, plan, NULL), 0);
+}
+
+char *sandbox_crash_reported(struct sandbox *sandbox, const struct plan *plan)
+{
+	char *kept = NULL;
+
+	assert_int_equal(crash(sandbox, plan, &kept), 0);
+	return kept;
 }
 
 void sandbox_crash(struct sandbox *sandbox)

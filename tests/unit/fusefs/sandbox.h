@@ -57,6 +57,8 @@ void sandbox_crash(struct sandbox *sandbox);
 int sandbox_crash_keeping(struct sandbox *sandbox);
 /* One with a plan, which has its seed. */
 void sandbox_crash_planned(struct sandbox *sandbox, const struct plan *plan);
+/* The same: the list of what was kept (common/backend.h), to be freed. */
+char *sandbox_crash_reported(struct sandbox *sandbox, const struct plan *plan);
 /* sandbox_crash() that may run out of memory. */
 int sandbox_crash_starved(struct sandbox *sandbox);
 void sandbox_set_mode(struct sandbox *sandbox, enum mode_kind kind);
