@@ -26,7 +26,7 @@
 #include "common/list.h"
 #include "fusefs/store.h"
 #include "fusefs/store_seen.h"
-#include "fusefs/store_subdirs.h"
+#include "common/subdirs.h"
 #include "fusefs/surface.h"
 
 #define LINKS_NAME SURFACE_NAME
@@ -42,7 +42,7 @@ static void close_fd(int *fd)
 
 struct frame {
 	struct list link;
-	struct store_subdirs subdirs; /* to be visited */
+	struct subdirs subdirs; /* to be visited */
 	uint64_t device; /* of the directory in the store, and its number */
 	uint64_t ino;
 };
@@ -347,7 +347,7 @@ static int visit(void *user, const struct dirent *entry)
 		return copy_file(copy, entry->d_name, &st, visit->settled);
 	int r = make_directory(copy, entry->d_name);
 	return r < 0 ? r
-		     : store_subdirs_add(&visit->frame->subdirs, entry->d_name);
+		     : subdirs_add(&visit->frame->subdirs, entry->d_name);
 }
 
 /* What the store has no more. */
@@ -471,7 +471,7 @@ static int move_up(struct store_copy *copy)
 static void free_frame(struct frame *frame)
 {
 	list_remove(&frame->link);
-	store_subdirs_done(&frame->subdirs);
+	subdirs_done(&frame->subdirs);
 	free(frame);
 }
 
@@ -500,7 +500,7 @@ static int copy_all(struct store_copy *copy)
 	while (r == 0 && !list_empty(&copy->frames)) {
 		struct frame *frame =
 			list_entry(copy->frames.prev, struct frame, link);
-		const char *name = store_subdirs_next(&frame->subdirs);
+		const char *name = subdirs_next(&frame->subdirs);
 		if (name == NULL) {
 			r = leave(copy, frame);
 			continue;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "fusefs/store_subdirs.h"
+#include "common/subdirs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int store_subdirs_add(struct store_subdirs *subdirs, const char *name)
+int subdirs_add(struct subdirs *subdirs, const char *name)
 {
 	size_t size = strlen(name) + 1;
 	char *grown = realloc(subdirs->names, subdirs->size_bytes + size);
@@ -17,7 +17,7 @@ int store_subdirs_add(struct store_subdirs *subdirs, const char *name)
 	return 0;
 }
 
-const char *store_subdirs_next(struct store_subdirs *subdirs)
+const char *subdirs_next(struct subdirs *subdirs)
 {
 	if (subdirs->at == subdirs->size_bytes)
 		return NULL;
@@ -26,7 +26,7 @@ const char *store_subdirs_next(struct store_subdirs *subdirs)
 	return name;
 }
 
-void store_subdirs_done(struct store_subdirs *subdirs)
+void subdirs_done(struct subdirs *subdirs)
 {
 	free(subdirs->names);
 }

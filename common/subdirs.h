@@ -3,24 +3,24 @@
  * The names of a directory's directories that a walk has still to visit, in the
  * order in which they were added.
  */
-#ifndef FLAKEY_FUSEFS_STORE_SUBDIRS_H
-#define FLAKEY_FUSEFS_STORE_SUBDIRS_H
+#ifndef FLAKEY_COMMON_SUBDIRS_H
+#define FLAKEY_COMMON_SUBDIRS_H
 
 #include <stddef.h>
 
 /* Zeroed: none. */
-struct store_subdirs {
+struct subdirs {
 	char *names; /* one behind the other, each with its NUL; owned */
 	size_t size_bytes;
 	size_t at; /* of the next one */
 };
 
 /* 0, or -ENOMEM. */
-int store_subdirs_add(struct store_subdirs *subdirs, const char *name);
+int subdirs_add(struct subdirs *subdirs, const char *name);
 
 /* The next one, valid until one is added; NULL: there are no more. */
-const char *store_subdirs_next(struct store_subdirs *subdirs);
+const char *subdirs_next(struct subdirs *subdirs);
 
-void store_subdirs_done(struct store_subdirs *subdirs);
+void subdirs_done(struct subdirs *subdirs);
 
 #endif
