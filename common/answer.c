@@ -161,16 +161,9 @@ static const char *plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
-/* What the summaries of a crash and of a snapshot have in common. */
-static void report_text(struct text *text, const struct plan *plan,
-			const struct backend_report *report)
+static void report_counts(struct text *text,
+			  const struct backend_report *report)
 {
-	if (report->uncounted) {
-		text_printf(text, "what no sync has paid for, %.1f ms\n",
-			    (double)report->elapsed_us / 1e3);
-		list_lines(text, report->killed_list, "killed ");
-		return;
-	}
 	text_printf(text,
 		    "%" PRIu64 " record%s, %" PRIu64 " bytes in %" PRIu64
 		    " file%s",
@@ -182,6 +175,16 @@ static void report_text(struct text *text, const struct plan *plan,
 			    ", kept %" PRIu64 " record%s, %" PRIu64 " bytes",
 			    report->kept_records, plural(report->kept_records),
 			    report->kept_bytes);
+}
+
+/* What the summaries of a crash and of a snapshot have in common. */
+static void report_text(struct text *text, const struct plan *plan,
+			const struct backend_report *report)
+{
+	if (report->uncounted)
+		text_printf(text, "what no sync has paid for");
+	else
+		report_counts(text, report);
 	if (plan->keep == PLAN_KEEP_SHARE)
 		text_printf(text, ", seed %" PRIu64, report->seed);
 	if (plan->kill)

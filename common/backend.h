@@ -118,6 +118,8 @@ struct backend_wait {
 
 /* All return 0 or a negative errno, with a sentence in reterr_why. */
 struct backend_ops {
+	/* The random modes follow a seed. */
+	bool seeded_modes;
 	int (*set_mode)(struct backend *backend, const struct mode *mode,
 			struct errmsg *reterr_why);
 	/* The mode line in force, and the milliseconds since the switch. */
@@ -138,6 +140,7 @@ struct backend_ops {
 		     struct errmsg *reterr_why);
 	void (*status)(struct backend *backend,
 		       struct backend_status *ret_status);
+	/* NULL: it cannot know. */
 	int (*unsynced)(struct backend *backend, backend_loss_fn *each,
 			void *user);
 	/* Fault rules. fault_change is NULL for a backend without any, and so

@@ -156,13 +156,43 @@ static void write_status(struct control *control, struct text *text,
 	answer_status(text, format, &status, &mode, elapsed_ms);
 }
 
+static int not_supported(struct control *control, const char *what,
+			 struct errmsg *reterr_why)
+{
+	struct backend_status status = {0};
+
+	control->ops->status(control->backend, &status);
+	errmsg_set(reterr_why, "not supported by the %s backend: %s",
+		   status.backend, what);
+	return -ENOTSUP;
+}
+
+/* Whether there are fault rules. */
+static int check_faults(struct control *control, struct errmsg *reterr_why)
+{
+	if (control->ops->fault_change)
+		return 0;
+	return not_supported(
+		control,
+		"fault rules, since nothing of ours is before the "
+		"kernel's file system; use the modes, or --backend "
+		"fuse",
+		reterr_why);
+}
+
 static int write_unsynced(struct control *control, struct text *text,
-			  enum fields_format format)
+			  enum fields_format format, struct errmsg *reterr_why)
 {
 	struct answer_losses losses;
 	struct timespec now;
 	int r;
 
+	if (!control->ops->unsynced)
+		return not_supported(control,
+				     "what is not synced, since only the "
+				     "kernel knows; look at what a crash "
+				     "leaves, or use --backend fuse",
+				     reterr_why);
 	clock_gettime(CLOCK_REALTIME, &now);
 	answer_losses_begin(&losses, text, format,
 			    now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
@@ -183,19 +213,22 @@ static void copy_newest(struct control *control, const struct text *newest,
 	pthread_mutex_unlock(&control->mutex);
 }
 
-static void write_faults(struct control *control, struct text *text,
-			 enum fields_format format)
+static int write_faults(struct control *control, struct text *text,
+			enum fields_format format, struct errmsg *reterr_why)
 {
 	struct fields record;
+	int r = check_faults(control, reterr_why);
 
+	if (r < 0)
+		return r;
 	answer_faults_begin(&record, text, format);
-	if (control->ops->fault_change)
-		control->ops->fault_each(control->backend, answer_faults_add,
-					 &record);
+	control->ops->fault_each(control->backend, answer_faults_add, &record);
 	answer_faults_end(&record);
+	return 0;
 }
 
-static int fill(struct control *control, enum file file, struct text *content)
+static int fill(struct control *control, enum file file, struct text *content,
+		struct errmsg *reterr_why)
 {
 	int r = 0;
 
@@ -207,7 +240,7 @@ static int fill(struct control *control, enum file file, struct text *content)
 		copy_newest(control, &control->error, content);
 		break;
 	case FILE_FAULTS:
-		write_faults(control, content, FIELDS_TEXT);
+		r = write_faults(control, content, FIELDS_TEXT, reterr_why);
 		break;
 	case FILE_LOG:
 		break;
@@ -218,15 +251,25 @@ static int fill(struct control *control, enum file file, struct text *content)
 		write_status(control, content, FIELDS_JSON);
 		break;
 	case FILE_UNSYNCED:
-		r = write_unsynced(control, content, FIELDS_TEXT);
+		r = write_unsynced(control, content, FIELDS_TEXT, reterr_why);
 		break;
 	}
 	return r < 0 ? r : text_result(content);
 }
 
+/* Whoever is told EOPNOTSUPP by open(2) finds the sentence. */
+static void refuse_open(struct control *control, const struct errmsg *why)
+{
+	pthread_mutex_lock(&control->mutex);
+	text_clear(&control->error);
+	text_printf(&control->error, "%s\n", why->text);
+	pthread_mutex_unlock(&control->mutex);
+}
+
 int control_open(struct control *control, size_t index,
 		 struct control_handle **ret_handle)
 {
+	struct errmsg why = {""};
 	struct control_handle *handle = calloc(1, sizeof(*handle));
 	int r;
 
@@ -235,8 +278,10 @@ int control_open(struct control *control, size_t index,
 	handle->control = control;
 	handle->file = (enum file)index;
 	text_init(&handle->content);
-	r = fill(control, handle->file, &handle->content);
+	r = fill(control, handle->file, &handle->content, &why);
 	if (r < 0) {
+		if (why.text[0])
+			refuse_open(control, &why);
 		control_close(handle);
 		return r;
 	}
@@ -303,7 +348,12 @@ static int do_mode(struct control *control, const struct verb *verb,
 	struct mode mode = verb->mode;
 	int r;
 
-	mode_choose_seed(&mode);
+	if (control->ops->seeded_modes)
+		mode_choose_seed(&mode);
+	else if (mode.seed != 0)
+		return not_supported(control,
+				     "a seed of a random mode; leave it out",
+				     reterr_why);
 	r = control->ops->set_mode(control->backend, &mode, reterr_why);
 	if (r < 0)
 		return r;
@@ -332,8 +382,7 @@ static int do_snapshot(struct control *control, const struct verb *verb,
 	int r;
 
 	if (!control->ops->snapshot) {
-		errmsg_set(reterr_why, "this backend takes no snapshots");
-		return -ENOTSUP;
+		return not_supported(control, "snapshots", reterr_why);
 	}
 	r = control->ops->snapshot(control->backend, &verb->plan,
 				   verb->directory, &report, reterr_why);
@@ -390,15 +439,13 @@ static int do_mark(struct control *control, const struct verb *verb,
 static int do_fault(struct control *control, const struct verb *verb,
 		    struct text *answer, struct errmsg *reterr_why)
 {
+	int r = check_faults(control, reterr_why);
 	struct text notes;
-	int r = -ENOTSUP;
 
 	text_init(&notes);
-	if (control->ops->fault_change)
+	if (r == 0)
 		r = control->ops->fault_change(control->backend, verb->change,
 					       verb->rules, &notes, reterr_why);
-	else
-		errmsg_set(reterr_why, "this backend has no fault rules");
 	if (r == 0)
 		answer_faults_changed(answer, verb->format, &notes);
 	text_done(&notes);
@@ -409,12 +456,10 @@ static int do_wait(struct control *control, const struct verb *verb,
 		   struct text *answer, struct errmsg *reterr_why)
 {
 	uint64_t fired = 0;
-	int r;
+	int r = check_faults(control, reterr_why);
 
-	if (!control->ops->fault_change) {
-		errmsg_set(reterr_why, "this backend has no fault rules");
-		return -ENOTSUP;
-	}
+	if (r < 0)
+		return r;
 	if (!verb->wait.cancelled) {
 		errmsg_set(reterr_why, "a wait stands alone in its write: "
 				       "nothing else can be done meanwhile");
@@ -438,8 +483,7 @@ static int do_verb(struct control *control, const struct verb *verb,
 	case VERB_FAULT:
 		return do_fault(control, verb, answer, reterr_why);
 	case VERB_FAULT_LIST:
-		write_faults(control, answer, verb->format);
-		return 0;
+		return write_faults(control, answer, verb->format, reterr_why);
 	case VERB_HELP:
 		verb_help(answer, verb->format);
 		return 0;
@@ -455,7 +499,8 @@ static int do_verb(struct control *control, const struct verb *verb,
 	case VERB_SYNC:
 		return do_sync(control, verb, answer, reterr_why);
 	case VERB_UNSYNCED:
-		return write_unsynced(control, answer, verb->format);
+		return write_unsynced(control, answer, verb->format,
+				      reterr_why);
 	case VERB_WAIT:
 		return do_wait(control, verb, answer, reterr_why);
 	}

@@ -36,6 +36,9 @@ struct wanted {
 	size_t path_length;
 	uint64_t mount_id;
 	dev_t device;
+	/* The file system has shut down and says EIO to everything: then what
+	 * says so, too, is of it by its path. */
+	bool silent;
 };
 
 /* As far as the kernel knows without asking a file system. */
@@ -73,9 +76,11 @@ static bool is_on_it(const struct wanted *wanted, int fd, const char *name)
 {
 	uint64_t ino_end = wanted->search->ino_end;
 	struct statx info;
+	int r = identify(fd, name, 0, &info);
 
-	if (identify(fd, name, 0, &info) < 0 ||
-	    (ino_end > 0 && info.stx_ino >= ino_end))
+	if (wanted->silent)
+		return r == -EIO && !wanted->search->anywhere;
+	if (r < 0 || (ino_end > 0 && info.stx_ino >= ino_end))
 		return false;
 	return device_of(&info) == wanted->device ||
 	       (wanted->mount_id && mount_of(&info) == wanted->mount_id);
@@ -193,10 +198,13 @@ int occupants_each(const struct occupants_search *search, occupants_fn *each,
 	int r = identify(AT_FDCWD, search->mountpoint, AT_SYMLINK_NOFOLLOW,
 			 &info);
 
-	if (r < 0)
+	if (r < 0 && r != -EIO)
 		return r;
-	wanted.mount_id = mount_of(&info);
-	wanted.device = device_of(&info);
+	wanted.silent = r < 0;
+	if (!wanted.silent) {
+		wanted.mount_id = mount_of(&info);
+		wanted.device = device_of(&info);
+	}
 	processes = opendir("/proc");
 	if (!processes)
 		return -errno;

@@ -19,6 +19,7 @@
 #include "common/event.h"
 #include "common/plan.h"
 #include "dmbackend/disk.h"
+#include "dmbackend/power.h"
 #include "dmbackend/switcher.h"
 
 /* A multiple of all sizes of blocks. */
@@ -171,6 +172,22 @@ static int take_into(struct dmbackend *backend, int directory_fd,
 	return r;
 }
 
+static int check_plan(const struct plan *plan, struct errmsg *reterr_why)
+{
+	int r = power_check_plan(plan, reterr_why);
+
+	if (r < 0 || (plan->keep == PLAN_KEEP_NONE && !plan->digest))
+		return r;
+	errmsg_set(
+		reterr_why,
+		"not supported by the dm backend: %s of a snapshot, which is "
+		"a copy of the disk; %s",
+		plan->digest ? "a digest" : "keep=all",
+		plan->digest ? "mount that and say crash --digest"
+			     : "say sync before it");
+	return -ENOTSUP;
+}
+
 int disk_snapshot(struct dmbackend *backend, const struct plan *plan,
 		  const char *directory, struct backend_report *ret_report,
 		  struct errmsg *reterr_why)
@@ -179,12 +196,9 @@ int disk_snapshot(struct dmbackend *backend, const struct plan *plan,
 	bool made;
 	int r;
 
-	if (plan->keep != PLAN_KEEP_NONE || plan->digest) {
-		errmsg_set(reterr_why,
-			   "a snapshot of a real disk is what it has: the dm "
-			   "backend knows only keep=none, and no digest");
-		return -ENOTSUP;
-	}
+	r = check_plan(plan, reterr_why);
+	if (r < 0)
+		return r;
 	made = mkdir(directory, 0700) == 0;
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

@@ -157,14 +157,6 @@ static void status(struct backend *backend, struct backend_status *ret_status)
 	};
 }
 
-static int unsynced(struct backend *backend, backend_loss_fn *each, void *user)
-{
-	(void)backend;
-	(void)each;
-	(void)user;
-	return -ENOTSUP;
-}
-
 const struct backend_ops disk_verbs_table = {
 	.set_mode = set_mode,
 	.get_mode = get_mode,
@@ -173,5 +165,4 @@ const struct backend_ops disk_verbs_table = {
 	.sync = sync_all,
 	.evict = evict,
 	.status = status,
-	.unsynced = unsynced,
 };

@@ -15,8 +15,11 @@ struct plan;
 /* Mounts the file system that is on the device. */
 int power_mount(struct dmbackend *backend, struct errmsg *reterr_why);
 
-/* -EBUSY: programs use the mount, and nothing has happened; -ENOTSUP: a plan
- * that a real disk cannot follow. */
+/* -ENOTSUP for a plan that a real disk cannot follow. */
+int power_check_plan(const struct plan *plan, struct errmsg *reterr_why);
+
+/* -EBUSY: programs use the mount, and nothing has happened; -ENOTSUP: as
+ * above. */
 int power_crash(struct dmbackend *backend, const struct plan *plan,
 		struct backend_report *ret_report, struct errmsg *reterr_why);
 

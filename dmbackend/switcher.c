@@ -117,13 +117,12 @@ static void log_mode(const struct switcher *switcher, const struct mode *mode)
 	event_add(switcher->events, "mode", "\"mode\":\"%s\"", line);
 }
 
-int switcher_set(struct switcher *switcher, const struct mode *mode,
-		 struct errmsg *reterr_why)
+static int set_locked(struct switcher *switcher, const struct mode *mode,
+		      struct errmsg *reterr_why)
 {
 	struct mode now = part_of(mode, mode_at(mode, 0));
 	int r = 0;
 
-	pthread_mutex_lock(&switcher->work);
 	/* A cycle begins with allow-writes; that the rest is possible has to be
 	 * known now. */
 	if (now.kind != mode->kind)
@@ -134,15 +133,25 @@ int switcher_set(struct switcher *switcher, const struct mode *mode,
 		r = device_resume(switcher->device, reterr_why);
 	else
 		(void)device_clear(switcher->device, NULL);
-	if (r == 0) {
-		pthread_mutex_lock(&switcher->mutex);
-		switcher->mode = *mode;
-		switcher->since_ms = now_ms();
-		switcher->applied = now.kind;
-		pthread_cond_signal(&switcher->wake);
-		pthread_mutex_unlock(&switcher->mutex);
-		log_mode(switcher, mode);
-	}
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&switcher->mutex);
+	switcher->mode = *mode;
+	switcher->since_ms = now_ms();
+	switcher->applied = now.kind;
+	pthread_cond_signal(&switcher->wake);
+	pthread_mutex_unlock(&switcher->mutex);
+	log_mode(switcher, mode);
+	return 0;
+}
+
+int switcher_set(struct switcher *switcher, const struct mode *mode,
+		 struct errmsg *reterr_why)
+{
+	int r;
+
+	pthread_mutex_lock(&switcher->work);
+	r = set_locked(switcher, mode, reterr_why);
 	pthread_mutex_unlock(&switcher->work);
 	return r;
 }
@@ -275,6 +284,18 @@ int switcher_release(struct switcher *switcher, struct errmsg *reterr_why)
 {
 	int r = device_resume(switcher->device, reterr_why);
 
+	pthread_mutex_unlock(&switcher->work);
+	return r;
+}
+
+int switcher_release_to(struct switcher *switcher, const struct mode *mode,
+			struct errmsg *reterr_why)
+{
+	int r = set_locked(switcher, mode, reterr_why);
+
+	/* Nothing may wait for ever. */
+	if (r < 0)
+		(void)device_resume(switcher->device, NULL);
 	pthread_mutex_unlock(&switcher->work);
 	return r;
 }

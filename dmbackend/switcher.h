@@ -34,5 +34,8 @@ void switcher_get(struct switcher *switcher, struct mode *ret_mode,
 /* Between these no transfer happens, and no switch. */
 int switcher_hold(struct switcher *switcher, struct errmsg *reterr_why);
 int switcher_release(struct switcher *switcher, struct errmsg *reterr_why);
+/* The same, with another mode from then on; after a failure with the old one. */
+int switcher_release_to(struct switcher *switcher, const struct mode *mode,
+			struct errmsg *reterr_why);
 
 #endif

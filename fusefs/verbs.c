@@ -382,6 +382,7 @@ static int unsynced(struct backend *backend, backend_loss_fn *each, void *user)
 }
 
 const struct backend_ops verbs_table = {
+	.seeded_modes = true,
 	.set_mode = set_mode,
 	.get_mode = get_mode,
 	.crash = crash,

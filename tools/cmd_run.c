@@ -120,6 +120,7 @@ static int run(const struct cmd_args *args)
 		.keep = cmd_has(args, "keep-store"),
 	};
 	const char *after = cmd_value(args, "crash-after");
+	const char *backend = getenv("FLAKEY_BACKEND");
 	struct plan_of_run plan = {
 		.crash_after_ms = -1,
 		.crash = after || cmd_has(args, "check"),
@@ -136,6 +137,12 @@ static int run(const struct cmd_args *args)
 	if (config.store && config.keep)
 		return cmd_usage(args->cmd, "--store is always kept: leave out "
 					    "--keep-store");
+	if (backend && strncmp(backend, "dm", 2) == 0) {
+		log_error("not supported by the dm backend: run, which mounts "
+			  "a simulated disk; unset FLAKEY_BACKEND, or mount "
+			  "the disk with 'flakey mount'");
+		return CMD_FAILED;
+	}
 	r = child_prepare();
 	if (r < 0) {
 		log_error_errno(r, "cannot prepare to run a command");

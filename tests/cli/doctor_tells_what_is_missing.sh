@@ -22,7 +22,7 @@ refused 1 "xfs needs 300 MiB" \
 	"$f" mount --backend dm --dry-run --fstype xfs --size 64M disk mnt
 refused 2 "no kernel's file system behaves as the profile posix" \
 	"$f" mount --backend dm --profile posix disk mnt
-refused 2 "--cache means nothing to the dm backend" \
+refused 2 "not supported by the dm backend: --cache" \
 	"$f" mount --backend dm --cache back disk mnt
 if [ "$(id -u)" -ne 0 ]; then
 	refused 1 "the dm backend needs root" "$f" mount --backend dm disk mnt

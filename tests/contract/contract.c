@@ -287,6 +287,8 @@ int main(int argc, char **argv)
 	dropped_writes_are_lost(disk);
 	failed_writes_are_told(disk);
 	modes_end_and_go_round(disk);
+	differences_are_told(&contract, disk);
+	load_is_borne(&contract, disk);
 	modes_act(&contract);
 	others_are_answered(disk);
 	a_snapshot_is_what_a_crash_would_leave(disk);

@@ -26,6 +26,10 @@ int64_t contract_now_us(void);
 /* Checksums of a real btrfs tell wrong bytes from right ones. */
 bool contract_has_checksums(const struct contract *about);
 
+/* differences.c: what only one of the backends can do, all of it. */
+void differences_are_told(const struct contract *about, struct flakey *disk);
+/* load.c: switches and crashes, idle and beside a writer that never stops. */
+void load_is_borne(const struct contract *about, struct flakey *disk);
 /* modes.c: the modes that read and corrupt. */
 void modes_act(const struct contract *about);
 

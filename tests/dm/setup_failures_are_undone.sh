@@ -10,7 +10,7 @@ refused "xfs needs 300 MiB" mount_disk --fstype xfs --size 100M disk "$MNT"
 refused "a multiple of 4096" mount_disk --size 67108865 disk "$MNT"
 refused "cannot name a device" mount_disk --name a/b disk "$MNT"
 refused "does not exist" mount_disk --size 64M disk "$WORK/nowhere"
-refused "means nothing to the dm backend" \
+refused "not supported by the dm backend: --cache" \
 	mount_disk --size 64M --cache back disk "$MNT"
 refused "'nonsense' is not one of ext4" \
 	mount_disk --size 64M -o nonsense disk "$MNT"
