@@ -24,9 +24,9 @@
 
 #include "common/cleanup.h"
 #include "common/list.h"
+#include "common/subdirs.h"
 #include "fusefs/store.h"
 #include "fusefs/store_seen.h"
-#include "common/subdirs.h"
 #include "fusefs/surface.h"
 
 #define LINKS_NAME SURFACE_NAME
