@@ -19,7 +19,7 @@ struct volume;
 
 /* What the kernel may have cached of the lost past. */
 struct crash_stale {
-	uint64_t nodeid;
+	uint64_t nodeid; /* 0: it is not to be forgotten after all */
 	char *name; /* an entry of directory nodeid; NULL: the inode itself */
 	bool forgotten; /* by the kernel, if it is a name */
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fusefs/commit.h"
+#include "fusefs/crash.h"
 #include "fusefs/fault_inside.h"
 #include "fusefs/journal.h"
 #include "fusefs/landing.h"
@@ -532,6 +533,35 @@ void fault_rouse(struct faults *faults, enum fault_sleepers whose)
 	faults->woken[whose]++;
 	park_look(faults->park);
 	park_drain(faults->park, now_ns() + ROUSE_S * NS_PER_S);
+}
+
+/* The node that an answer to open(2) tells of; 0: it is another one. */
+static uint64_t opened_node(const struct fault *fault)
+{
+	const struct fuse_out_header *header = (void *)fault->answer;
+	if ((fault->request.opcode != FUSE_CREATE &&
+	     fault->request.hit.point != RULE_FS_TMPFILE) ||
+	    fault->answer_bytes <
+		    sizeof(*header) + sizeof(struct fuse_entry_out) ||
+	    header->error != 0)
+		return 0;
+	return ((const struct fuse_entry_out *)(header + 1))->nodeid;
+}
+
+static bool spare(void *what, struct parked *parked)
+{
+	struct crash_stales *stales = what;
+	uint64_t node = opened_node(fault_of(parked));
+	for (size_t i = 0; node != 0 && i < stales->count; i++)
+		if (stales->list[i].name == NULL &&
+		    stales->list[i].nodeid == node)
+			stales->list[i].nodeid = 0;
+	return false; /* and so all are asked */
+}
+
+void fault_spare(struct faults *faults, struct crash_stales *stales)
+{
+	(void)park_find(faults->park, spare, stales);
 }
 
 static void look(void *user)

@@ -25,6 +25,7 @@
 #include <sys/types.h>
 
 struct commit_fault;
+struct crash_stales;
 struct faults;
 struct fuse_buf;
 struct fusefs;
@@ -73,5 +74,11 @@ enum fault_sleepers {
 void fault_hold(struct faults *faults, enum fault_sleepers whose);
 void fault_rouse(struct faults *faults, enum fault_sleepers whose);
 void fault_unhold(struct faults *faults, enum fault_sleepers whose);
+
+/* After a crash, before fault_rouse(): takes from what the kernel is to forget the
+ * files that it has not been told of, for the answer to their open(2) is held back.
+ * On its way out of that it would ask for the attributes that it was made to
+ * forget, and tell the program that the file is dead, though it was opened. */
+void fault_spare(struct faults *faults, struct crash_stales *stales);
 
 #endif

@@ -84,7 +84,7 @@ static void invalidate(struct fusefs *fusefs, struct crash_stales *stales)
 		pthread_mutex_unlock(&fusefs->late_lock);
 	}
 	for (size_t i = 0; i < stales->count; i++)
-		if (stales->list[i].name == NULL)
+		if (stales->list[i].name == NULL && stales->list[i].nodeid != 0)
 			(void)fuse_lowlevel_notify_inval_inode(
 				fusefs->session, stales->list[i].nodeid, 0, 0);
 }
@@ -206,6 +206,9 @@ static int crash(struct backend *backend, const struct plan *unseeded,
 			    reterr_why);
 	/* What sleeps may have locked what the kernel is to forget. */
 	if (r == 0) {
+		pthread_mutex_lock(&fusefs->late_lock);
+		fault_spare(fusefs->faults, &stales);
+		pthread_mutex_unlock(&fusefs->late_lock);
 		fault_rouse(fusefs->faults, FAULT_SLEEPERS_ALL);
 		invalidate(fusefs, &stales);
 		invalidate_late(fusefs);

@@ -183,6 +183,42 @@ def test_crowd():
     mount.unmount()
 
 
+def test_answers():
+    """What was done before a crash has its answer, whatever the crash makes the
+    kernel forget meanwhile."""
+    mount = Mount()
+    for name, flags in (("fs/create", os.O_CREAT), ("fs/tmpfile", os.O_TMPFILE)):
+        got = []
+        count_of = 64
+        for i in range(count_of):
+            os.makedirs(f"{mount.dir}/{i}", exist_ok=True)
+        mount.verb("sync")
+        before = len(mount.fired())
+        mount.rules(name + "{when=after}=pause\n")
+
+        def use(i, made=flags, told=got):
+            path = f"{mount.dir}/{i}" + ("/f" if made == os.O_CREAT else "")
+            try:
+                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | made, 0o600)
+                told.append(os.fstat(fd).st_nlink >= 0)
+                os.close(fd)
+            except OSError as error:
+                told.append(error)
+
+        threads = [threading.Thread(target=use, args=(i,), daemon=True)
+                   for i in range(count_of)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(mount.fired()) - before >= count_of)
+        mount.verb("crash")
+        for thread in threads:
+            thread.join(DEADLINE_S)
+        point(f"{name} held back over a crash has its answer",
+              got == [True] * count_of, got)
+        mount.rules("")
+    mount.unmount()
+
+
 def test_side_by_side():
     """Sleeps are not added up, wherever they are."""
     mount = Mount("--cache", "none")
@@ -272,6 +308,7 @@ def main():
     test_waking()
     test_stopping()
     test_crowd()
+    test_answers()
     test_side_by_side()
     test_crowd_crashes()
     test_ends()
