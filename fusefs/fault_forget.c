@@ -3,15 +3,20 @@
  * An operation that was done and is said to have failed: the kernel goes on with
  * what it has cached, names that are gone and sizes that were. It is told to forget
  * that, by a thread of its own and after the answer: it takes locks for it that the
- * operation had, and that another one may have which sleeps.
+ * operation had, and that another one may have which sleeps. Until that one is
+ * awake others queue up, but not without end.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/event.h"
 #include "common/list.h"
 #include "fusefs/fault_inside.h"
+
+/* Some 2 MiB. */
+#define NOTES_MAX 4096
 
 struct note {
 	struct list link;
@@ -27,6 +32,8 @@ struct fault_forgetter {
 	pthread_mutex_t lock; /* guards all but the first two */
 	pthread_cond_t wake;
 	struct list notes;
+	size_t count;
+	bool full; /* since they were all done last; that was told */
 	bool stop;
 };
 
@@ -68,6 +75,7 @@ static struct note *next_note(struct fault_forgetter *forgetter)
 	if (!list_empty(&forgetter->notes)) {
 		note = list_entry(forgetter->notes.next, struct note, link);
 		list_remove(&note->link);
+		forgetter->full &= --forgetter->count > 0;
 	}
 	pthread_mutex_unlock(&forgetter->lock);
 	return note;
@@ -86,6 +94,30 @@ static void *run(void *user)
 	return NULL;
 }
 
+/* Takes it over, or not. */
+static bool add_note(struct fault_forgetter *forgetter, struct note *note)
+{
+	bool fits = forgetter->count < NOTES_MAX;
+	if (!fits)
+		return false;
+	list_append(&forgetter->notes, &note->link);
+	forgetter->count++;
+	if (!forgetter->running)
+		forgetter->running = pthread_create(&forgetter->thread, NULL,
+						    run, forgetter) == 0;
+	pthread_cond_signal(&forgetter->wake);
+	return true;
+}
+
+static void tell_full(const struct fault_forgetter *forgetter)
+{
+	event_add(forgetter->fusefs->events, "fault-failed",
+		  "\"rule\":null,\"reason\":\"the kernel is to forget too much "
+		  "at once, while something sleeps that it waits for: of some "
+		  "operations that were done and failed it shows what it had "
+		  "before\"");
+}
+
 /* Without memory or a thread the kernel goes on as if it were true. */
 void fault_forget_add(struct fault_forgetter *forgetter,
 		      const struct fault_request *request)
@@ -97,12 +129,14 @@ void fault_forget_add(struct fault_forgetter *forgetter,
 	note->name = request->name;
 	note->to = request->to;
 	pthread_mutex_lock(&forgetter->lock);
-	list_append(&forgetter->notes, &note->link);
-	if (!forgetter->running)
-		forgetter->running = pthread_create(&forgetter->thread, NULL,
-						    run, forgetter) == 0;
-	pthread_cond_signal(&forgetter->wake);
+	bool added = add_note(forgetter, note);
+	bool tell = !added && !forgetter->full;
+	forgetter->full |= !added;
 	pthread_mutex_unlock(&forgetter->lock);
+	if (!added)
+		free(note);
+	if (tell)
+		tell_full(forgetter);
 }
 
 void fault_forget_free(struct fault_forgetter *forgetter)

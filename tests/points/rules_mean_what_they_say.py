@@ -198,10 +198,37 @@ def test_harm():
         os.close(fd)
 
 
+def sleeper(mount, name):
+    """A program that reads a file, as the rules will have it."""
+    return subprocess.Popen(["cat", mount.path(name)],
+                            stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def test_forgetting():
+    """What the kernel cannot forget now does not queue up without end."""
+    with Mount() as mount:
+        fd = write(mount.path("f"), b"x" * 4096)
+        os.fsync(fd)
+        mount.verb("evict")
+        mount.rules("fs/read{path=f}=pause\nfs/chmod=fail-after(EIO)\n")
+        program = sleeper(mount, "f")
+        wait_until(mount.log)
+        for _ in range(4200):
+            errno_of(os.fchmod, fd, 0o600)
+        told = mount.log("fault-failed")
+        point("it is told once", 1, len(told))
+        mount.rules("")
+        point("and goes on", 0, program.wait(DEADLINE_S))
+        os.fchmod(fd, 0o640)
+        os.close(fd)
+
+
 def main():
     """All of it."""
     test_impossible()
     test_harm()
+    test_forgetting()
     print(f"1..{count}")
     sys.exit(failed > 0)
 
