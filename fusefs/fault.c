@@ -307,6 +307,7 @@ static struct fault *new_fault(struct faults *faults)
 	fault->interrupted = false;
 	fault->again = false;
 	fault->repeats = 0;
+	fault->commit.known = false;
 	fault->owed_bytes = 0;
 	fault->memory = NULL;
 	fault->size_bytes = 0;

@@ -48,6 +48,15 @@ enum fault_phase {
 	FAULT_PHASES,
 };
 
+/* What the rules have said of a commit. */
+struct fault_told {
+	bool known;
+	uint64_t file;
+	int result;
+	bool dropped;
+	int fail_after;
+};
+
 enum fault_turn {
 	FAULT_GO,
 	FAULT_PARKED,	/* it is somebody else's now */
@@ -83,6 +92,7 @@ struct fault {
 	uint64_t store_file;
 	int64_t store_offset;
 	size_t store_bytes;
+	struct fault_told commit;
 	size_t owed_bytes; /* of all that was put off */
 
 	/* The request, if it was set aside, with what has landed of it. */

@@ -206,6 +206,24 @@ static int take_space(const struct question *question,
 	return -ENOSPC;
 }
 
+/* What is to become of the transfer; false: it is something to be done now. */
+static bool note(struct fault_deed *deed, const struct rule_verdict *verdict)
+{
+	switch (verdict->id) {
+	case RULE_DROP:
+		deed->dropped = true;
+		return true;
+	case RULE_CORRUPT:
+		deed->harms++;
+		return true;
+	case RULE_FAIL_AFTER:
+		deed->fail_after = -verdict->error;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int act(const struct question *question,
 	       const struct rule_verdict *verdict)
 {
@@ -218,7 +236,7 @@ static int act(const struct question *question,
 			return fail(question, verdict);
 		log_words(question->store, question->hit, verdict,
 			  error_name(verdict->error));
-		question->deed->fail_after = -verdict->error;
+		(void)note(question->deed, verdict);
 		return 0;
 	case TERMS_PANIC:
 	case RULE_CRASH:
@@ -228,10 +246,10 @@ static int act(const struct question *question,
 	case RULE_DROP:
 		log_words(question->store, question->hit, verdict,
 			  "will not be stored");
-		question->deed->dropped = true;
+		(void)note(question->deed, verdict);
 		return 0;
 	case RULE_CORRUPT:
-		question->deed->harms++;
+		(void)note(question->deed, verdict);
 		return 0; /* when the data is there */
 	default:
 		break;
@@ -247,21 +265,27 @@ static int act(const struct question *question,
 	return 0;
 }
 
-/* Whether this is what the request has waited for; then the rest of what was
- * said of it is taken over. */
+/* Whether this is what the request has waited for; then what was said of it is
+ * taken over, but for what was done. ret_noted: how many of these have been acted
+ * on already. */
 static bool resume(struct fault *fault, const struct rule_hit *hit,
-		   uint64_t file, struct fault_deed *deed)
+		   uint64_t file, struct fault_deed *deed, size_t *ret_noted)
 {
 	struct rule_verdicts *rest = &fault->verdicts[FAULT_STORE];
 	if (rest->count == 0 || fault->store_file != file ||
 	    fault->store_point != hit->point ||
 	    fault->store_offset != hit->offset_bytes)
 		return false;
-	/* What was done is left out. */
-	for (size_t i = fault->next; i < rest->count; i++) {
+	for (size_t i = 0; i < rest->count; i++) {
+		if (i == fault->next)
+			*ret_noted = deed->verdicts.count;
+		if (i < fault->next && !note(deed, &rest->list[i]))
+			continue;
 		deed->verdicts.list[deed->verdicts.count++] = rest->list[i];
 		rule_ref(rest->list[i].rule);
 	}
+	if (fault->next >= rest->count)
+		*ret_noted = deed->verdicts.count;
 	rules_done(rest);
 	return true;
 }
@@ -315,10 +339,12 @@ int fault_store_ask(struct fault_store *store, int64_t offset_bytes,
 		return -EIO;
 	if (fault != NULL && was_asked(fault, &hit, store->file))
 		return 0;
-	if (fault == NULL || !resume(fault, &hit, store->file, ret_deed))
+	size_t noted = 0;
+	if (fault == NULL ||
+	    !resume(fault, &hit, store->file, ret_deed, &noted))
 		rules_decide(store->volume->rules, &hit, verdicts);
 	int r = 0;
-	for (size_t i = 0; i < verdicts->count && r == 0; i++) {
+	for (size_t i = noted; i < verdicts->count && r == 0; i++) {
 		r = act(&question, &verdicts->list[i]);
 		if (r == -FAULT_AGAIN) {
 			keep(fault, &hit, store->file, ret_deed, i);

@@ -198,6 +198,30 @@ def test_harm():
         os.close(fd)
 
 
+def test_together():
+    """What was said of a transfer before it had to wait still holds then."""
+    with Mount() as mount:
+        fd = write(mount.path("f"), b"aaaaaaaa")
+        os.fsync(fd)
+        for what, want in (("drop", b"aaaaaaaa"),
+                           ("corrupt(zero, at=1)", b"b\0bbbbbb")):
+            before = len(mount.log())
+            mount.rules(f"store/write={what}\nstore/*=sleep(1ms)\n"
+                        "store/write{offset=0..9}=sleep(1ms)\n")
+            os.pwrite(fd, b"bbbbbbbb", 0)
+            os.fsync(fd)
+            point(f"{what} and sleep", want, mount.stored("f"))
+            point("each once", 1, len([
+                one for one in mount.log()[before:]
+                if one["action"].startswith(what[:4])]))
+        mount.rules("store/commit=fail-after(EIO)\nstore/*=sleep(1ms)\n")
+        os.pwrite(fd, b"cccccccc", 0)
+        point("fail-after and sleep", errno.EIO, errno_of(os.fsync, fd))
+        point("which is done", b"cccccccc", mount.stored("f"))
+        mount.rules("")
+        os.close(fd)
+
+
 def sleeper(mount, name):
     """A program that reads a file, as the rules will have it."""
     return subprocess.Popen(["cat", mount.path(name)],
@@ -228,6 +252,7 @@ def main():
     """All of it."""
     test_impossible()
     test_harm()
+    test_together()
     test_forgetting()
     print(f"1..{count}")
     sys.exit(failed > 0)
