@@ -10,20 +10,24 @@
 
 #include "common/errmsg.h"
 
+#define COLOUR_END "\033[0m"
+
 static struct {
 	const char *name;
 	enum log_level level;
 	bool syslog;
+	bool colours;
 } log_state = {.name = "flakey", .level = LOG_LEVEL_INFO};
 
 static const struct {
 	const char *prefix; /* behind the name */
 	int priority;
+	const char *colour; /* of both */
 } log_levels[] = {
-	[LOG_LEVEL_ERROR] = {": ", LOG_ERR},
-	[LOG_LEVEL_WARNING] = {": warning: ", LOG_WARNING},
-	[LOG_LEVEL_INFO] = {": ", LOG_INFO},
-	[LOG_LEVEL_DEBUG] = {": debug: ", LOG_DEBUG},
+	[LOG_LEVEL_ERROR] = {": ", LOG_ERR, "\033[1;31m"},
+	[LOG_LEVEL_WARNING] = {": warning: ", LOG_WARNING, "\033[1;33m"},
+	[LOG_LEVEL_INFO] = {": ", LOG_INFO, "\033[1m"},
+	[LOG_LEVEL_DEBUG] = {": debug: ", LOG_DEBUG, "\033[2m"},
 };
 
 void log_set_name(const char *name)
@@ -39,6 +43,11 @@ const char *log_name(void)
 void log_set_level(enum log_level level)
 {
 	log_state.level = level;
+}
+
+void log_set_colours(bool colours)
+{
+	log_state.colours = colours;
 }
 
 void log_to_syslog(const char *ident)
@@ -57,9 +66,11 @@ static void emit(enum log_level level, const char *text)
 	if (log_state.syslog)
 		syslog(log_levels[level].priority, "%s", line.text);
 	else
-		(void)fprintf(stderr, "%s%s%s\n", log_state.name,
-			      log_levels[level].prefix,
-			      line.text); /* where would we report it? */
+		/* Where would we report it? */
+		(void)fprintf(stderr, "%s%s%s%s%s\n",
+			      log_state.colours ? log_levels[level].colour : "",
+			      log_state.name, log_levels[level].prefix,
+			      log_state.colours ? COLOUR_END : "", line.text);
 }
 
 __attribute__((format(printf, 3, 0))) static void

@@ -4,11 +4,13 @@
  * full stop, values quoted. To stderr until log_to_syslog(), which a daemon
  * calls when it leaves its terminal.
  *
- * Thread-safe; log_set_name(), log_set_level() and log_to_syslog() are for the
+ * Thread-safe; log_set_name(), log_set_level(), log_set_colours() and log_to_syslog() are for the
  * start of main().
  */
 #ifndef FLAKEY_COMMON_LOG_H
 #define FLAKEY_COMMON_LOG_H
+
+#include <stdbool.h>
 
 enum log_level {
 	LOG_LEVEL_ERROR,
@@ -24,6 +26,9 @@ const char *log_name(void);
 
 /* Messages above level are dropped; LOG_LEVEL_INFO at first. */
 void log_set_level(enum log_level level);
+
+/* The kind of a message to stderr stands out; not at first. */
+void log_set_colours(bool colours);
 
 /* ident must live as long as the process. */
 void log_to_syslog(const char *ident);

@@ -17,6 +17,8 @@
 #include "common/text.h"
 #include "dmbackend/examine.h"
 #include "tools/cmd.h"
+#include "tools/progress.h"
+#include "tools/terminal.h"
 
 #define CONTAINER "docker run --device /dev/fuse --cap-add SYS_ADMIN"
 /* The bit of the capability, see capabilities(7). */
@@ -32,6 +34,7 @@ struct report {
 	struct fields *record;
 	struct text *text; /* of people; NULL: into the record */
 	const char *backend;
+	bool colours; /* of the text */
 	bool works;
 };
 
@@ -41,9 +44,13 @@ static void add(struct report *report, const char *what, bool needed,
 	if (needed && !there)
 		report->works = false;
 	if (report->text) {
-		text_printf(report->text, "  %-8s%s%s%s\n",
-			    there ? "ok" : "missing", what, there ? "" : ": ",
-			    there ? "" : remedy);
+		const char *colour = there ? "\033[32m" : "\033[31m";
+
+		text_printf(report->text, "  %s%-8s%s%s%s%s\n",
+			    report->colours ? colour : "",
+			    there ? "ok" : "missing",
+			    report->colours ? "\033[0m" : "", what,
+			    there ? "" : ": ", there ? "" : remedy);
 		return;
 	}
 	fields_item_begin(report->record);
@@ -143,6 +150,7 @@ static bool look_at(const char *backend, struct fields *record,
 		.record = record,
 		.text = text ? &found : NULL,
 		.backend = backend,
+		.colours = terminal_has_colours(STDOUT_FILENO),
 		.works = true,
 	};
 
@@ -164,6 +172,7 @@ static int run(const struct cmd_args *args)
 {
 	static const char *const backends[] = {"fuse", "dm"};
 	const char *only = cmd_value(args, "backend");
+	struct progress *progress;
 	struct fields record;
 	struct text text;
 	bool any = false;
@@ -177,10 +186,12 @@ static int run(const struct cmd_args *args)
 		fields_begin(&record, &text, FIELDS_JSON);
 		fields_list_begin(&record, "findings");
 	}
+	progress = progress_start("doctor");
 	for (size_t i = 0; i < 2; i++)
 		if (!only || strcmp(only, backends[i]) == 0)
 			any |= look_at(backends[i], &record,
 				       args->json ? NULL : &text);
+	progress_stop(progress);
 	if (args->json) {
 		fields_list_end(&record);
 		fields_end(&record);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,9 @@
 #include "common/text.h"
 #include "tools/child.h"
 #include "tools/cmd.h"
+#include "tools/progress.h"
 #include "tools/sandbox.h"
+#include "tools/terminal.h"
 
 static const struct cmd_option options[] = {
 	{"cache", 0, "through|back|none", "as for 'flakey mount'"},
@@ -52,9 +55,24 @@ static void end(const struct sandbox *sandbox, struct child *child)
 	(void)size; /* a supervisor that is gone kills nobody */
 }
 
+/* To somebody who watches: what comes next, and may take a while. */
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+	char sentence[200];
+	va_list args;
+
+	if (!terminal_is_live(STDERR_FILENO))
+		return;
+	va_start(args, format);
+	if (vsnprintf(sentence, sizeof(sentence), format, args) >= 0)
+		log_info("%s", sentence);
+	va_end(args);
+}
+
 /* Fails the power, and reports it in one line on stderr. */
 static int crash(const struct sandbox *sandbox, bool json)
 {
+	struct progress *progress = progress_start("crash");
 	struct client *client;
 	struct text answer;
 	struct errmsg why;
@@ -67,6 +85,7 @@ static int crash(const struct sandbox *sandbox, bool json)
 				   &answer, &why);
 		client_close(client);
 	}
+	progress_stop(progress);
 	if (r < 0)
 		log_error("the crash failed: %s", why.text);
 	else if (json)
@@ -83,6 +102,7 @@ static int check(const struct sandbox *sandbox, const char *command)
 	struct child child;
 	int status;
 
+	tell("checking what survived: %.100s", command);
 	if (start(sandbox, argv, &child) < 0)
 		return CMD_FAILED;
 	status = child_wait(&child, -1);
@@ -97,6 +117,12 @@ static int run_in(const struct sandbox *sandbox, const struct plan_of_run *plan,
 	bool by_itself;
 	int status;
 
+	if (plan->crash_after_ms >= 0)
+		tell("running '%.100s'; power fails in %.1f s", argv[0],
+		     (double)plan->crash_after_ms / 1000);
+	else
+		tell("running '%.100s'%s", argv[0],
+		     plan->crash ? "; power fails at its end" : "");
 	if (start(sandbox, argv, &child) < 0)
 		return CMD_FAILED;
 	status = child_wait(&child, plan->crash_after_ms);

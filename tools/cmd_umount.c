@@ -10,6 +10,7 @@
 #include "common/mountinfo.h"
 #include "common/text.h"
 #include "tools/cmd.h"
+#include "tools/progress.h"
 #include "tools/unmount.h"
 
 static const struct cmd_option options[] = {
@@ -84,10 +85,17 @@ static int run(const struct cmd_args *args)
 		.lazy = cmd_has(args, "lazy"),
 	};
 	cleanup_free char *mountpoint = NULL;
+	struct progress *progress;
 	struct errmsg why;
+	int r;
 
-	if (find(args->operands[0], &mountpoint, &why) < 0 ||
-	    unmount_clean(mountpoint, &how, &why) < 0) {
+	r = find(args->operands[0], &mountpoint, &why);
+	if (r == 0) {
+		progress = progress_start("umount");
+		r = unmount_clean(mountpoint, &how, &why);
+		progress_stop(progress);
+	}
+	if (r < 0) {
 		log_error("%s", why.text);
 		return CMD_FAILED;
 	}

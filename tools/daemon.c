@@ -17,6 +17,7 @@
 #include "common/fields.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "tools/progress.h"
 #include "tools/unmount.h"
 
 /* What the child tells its parent, in one write that a pipe keeps whole. */
@@ -166,6 +167,7 @@ int daemon_background(const struct daemon_server *server, const void *config,
 		      struct errmsg *reterr_why)
 {
 	cleanup_fd int read_fd = -1;
+	struct progress *progress;
 	int fds[2];
 	pid_t pid;
 	int r;
@@ -186,9 +188,11 @@ int daemon_background(const struct daemon_server *server, const void *config,
 			   strerrordesc_np(errno));
 		return -errno;
 	}
+	progress = progress_start("mount");
 	r = read_outcome(read_fd, reterr_why);
 	if (r == 0)
 		r = prove(server, mountpoint, reterr_why);
+	progress_stop(progress);
 	if (r == 0)
 		*ret_pid = pid;
 	return r;

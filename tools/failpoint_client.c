@@ -13,6 +13,7 @@
 #include "common/errmsg.h"
 #include "common/log.h"
 #include "tools/cmd.h"
+#include "tools/progress.h"
 
 #define TIMEOUT_MS INT64_C(30000)
 #define CONNECT_TIMEOUT_MS 10000L
@@ -286,8 +287,10 @@ int failpoint_client_do(const struct cmd_args *args,
 			struct text *body, struct errmsg *reterr_why)
 {
 	struct failpoint_answer answer;
+	struct progress *progress = progress_start(args->cmd->name);
 	int r = failpoint_client_ask(args, question, &answer, reterr_why);
 
+	progress_stop(progress);
 	if (r < 0)
 		return r;
 	if (answer.status < 200 || answer.status > 299) {

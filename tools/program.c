@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/nearest.h"
 #include "tools/cmd.h"
 #include "tools/complete.h"
+#include "tools/terminal.h"
 
 const struct cmd *program_find(const struct program *program, const char *name)
 {
@@ -106,6 +108,7 @@ int program_main(const struct program *program, int argc, char **argv)
 	const struct cmd *cmd;
 
 	log_set_name(program->name);
+	log_set_colours(terminal_has_colours(STDERR_FILENO));
 	if (argc < 2) {
 		log_error("a verb is missing (see '%s --help')", program->name);
 		return CMD_USAGE;

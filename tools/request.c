@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "tools/cmd.h"
+#include "tools/progress.h"
 
 int request_append(struct text *line, const char *key, const char *value,
 		   struct errmsg *reterr_why)
@@ -25,14 +26,20 @@ int request_append(struct text *line, const char *key, const char *value,
 	return 0;
 }
 
-static int send_line(const struct client *client, const char *line)
+/* name: of the verb. */
+static int send_line(const struct client *client, const char *line,
+		     const char *name)
 {
+	struct progress *progress = progress_start(name);
 	struct text answer;
 	struct errmsg why;
 	int status = CMD_DONE;
+	int r;
 
 	text_init(&answer);
-	if (client_command(client, line, &answer, &why) < 0) {
+	r = client_command(client, line, &answer, &why);
+	progress_stop(progress);
+	if (r < 0) {
 		log_error("%s", why.text);
 		status = CMD_FAILED;
 	} else if (answer.length_bytes > 0 &&
@@ -68,7 +75,7 @@ int request_send_as_it_is(const struct cmd_args *args, struct text *line)
 		log_error("%s", why.text);
 		return CMD_FAILED;
 	}
-	status = send_line(client, line->data);
+	status = send_line(client, line->data, args->cmd->name);
 	client_close(client);
 	return status;
 }
