@@ -581,11 +581,32 @@ static int push_run(struct commit *commit, struct inode *inode,
 	return push(commit, inode, &run, false);
 }
 
+/* btrfs_inode_safe_disk_i_size_write(), without hole items: whatever of a file is
+ * written, its size on disk is that in memory. */
+static int reach_size_locked(struct volume *volume, struct inode *inode)
+{
+	int64_t size = inode->size_bytes;
+	if (!profile_copies_on_write(volume->profile) ||
+	    !inode_is_recorded(inode) ||
+	    size <= inode->written->journal_size_bytes)
+		return 0;
+	struct record *record = journal_record_new(RECORD_SIZE, inode);
+	if (record == NULL)
+		return -ENOMEM;
+	record->size_bytes = size;
+	record->grows = true;
+	inode->sync_seq = journal_append(&volume->journal, record);
+	inode->written->journal_size_bytes = size;
+	return 0;
+}
+
 static int push_direct(struct commit *commit, struct inode *inode,
 		       const struct commit_range *range)
 {
 	int r = push(commit, inode, range, false);
 	slimlock_write(&inode->lock);
+	if (r == 0)
+		r = reach_size_locked(commit->volume, inode);
 	release_writes(commit->volume, inode);
 	slimlock_unlock(&inode->lock);
 	return r;
