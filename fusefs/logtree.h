@@ -71,9 +71,11 @@ struct logtree_inode {
 	uint64_t exists_seq; /* xattrs, and attributes if it is fresh */
 	uint64_t clean_seq;  /* it has not changed since it was logged */
 	bool was_cut;	     /* it was logged again, and shorter */
+	int64_t cut_bytes;   /* the size that it has then */
 	int64_t logged_bytes;
 	/* By the last full commit; known when it was logged as a whole. */
 	bool knows_committed;
+	int64_t committed_bytes;
 	mode_t committed_mode;
 	uid_t committed_uid;
 	gid_t committed_gid;

@@ -249,6 +249,7 @@ static void note_committed(struct logging *logging, struct logtree_inode *inode)
 	    store_inode_stat_locked(logging->volume, inode->inode, &st) < 0)
 		return;
 	inode->knows_committed = true;
+	inode->committed_bytes = st.st_size;
 	inode->committed_mode = st.st_mode;
 	inode->committed_uid = st.st_uid;
 	inode->committed_gid = st.st_gid;
@@ -267,8 +268,11 @@ static void note_logged(struct logging *logging, struct logtree_inode *inode,
 	/* logged_inode_size(): 0 leaves the size of the last commit alone. */
 	int64_t size = inode->inode->size_bytes;
 	bool cut = !all && inode->all_seq > 0 && size < inode->logged_bytes;
-	if (cut && (size > 0 || inode->fresh))
+	if (cut && (size > 0 || inode->fresh || inode->knows_committed)) {
+		bool leaves = size == 0 && !inode->fresh;
 		inode->was_cut = true;
+		inode->cut_bytes = leaves ? inode->committed_bytes : size;
+	}
 	if (all)
 		inode->was_cut = false;
 	if (all || cut)

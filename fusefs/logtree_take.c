@@ -273,8 +273,8 @@ static int cut_locked(struct volume *volume, struct logtree_inode *node)
 	if (r < 0)
 		return r;
 	r = store_file_stat(fd, &st);
-	if (r == 0 && st.st_size > node->logged_bytes)
-		r = store_truncate(fd, node->logged_bytes);
+	if (r == 0 && st.st_size > node->cut_bytes)
+		r = store_truncate(fd, node->cut_bytes);
 	store_put_fd(volume->store, inode);
 	if (r == 0)
 		node->was_cut = false;
