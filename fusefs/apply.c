@@ -401,6 +401,8 @@ static int apply_data(struct volume *volume, struct record *record, int fd)
 		r = store_truncate(fd, record->size_bytes);
 	else if (record->kind == RECORD_SPACE)
 		r = store_space(fd, &record->space);
+	else if (record->unwritten)
+		r = apply_reach(fd, &record->pieces);
 	else
 		r = apply_pieces_unlocked(volume, record, fd);
 	return r < 0 ? r : store_restore_privileges(fd, &privileges);

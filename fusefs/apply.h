@@ -49,6 +49,8 @@ int apply_pieces(struct volume *volume, struct inode *inode, int fd,
 /* Shows them as what they are. 0, or the error that the file is told. */
 int apply_lose(struct volume *volume, struct inode *inode,
 	       struct apply_lost *lost);
+/* The pieces, of which there are some, have come without their bytes. */
+int apply_reach(int fd, const struct record_pieces *pieces);
 
 /* The store now has these bytes, so the live image need not keep those that are
  * still the same. Inode's lock held for writing. */

@@ -207,6 +207,12 @@ int apply_pieces(struct volume *volume, struct inode *inode, int fd,
 	return r < 0 ? r : ended;
 }
 
+int apply_reach(int fd, const struct record_pieces *pieces)
+{
+	const struct record_piece *last = &pieces->list[pieces->count - 1];
+	return reach(fd, last->offset_bytes + last->length_bytes);
+}
+
 /* What a record shows stays, as if the disk had it. */
 static void clean_part(struct inode *inode, const struct record_piece *part)
 {

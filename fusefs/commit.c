@@ -659,12 +659,15 @@ void commit_push(struct volume *volume, struct inode *inode,
 {
 	struct commit commit;
 	begin(volume, &commit);
+	uint64_t before = atomic_load(&volume->journal.seq);
 	/* Nobody waits for it: what fails stays dirty, and a simulated error is
 	 * told at the next sync. */
 	int r = range != NULL && profile_copies_on_write(volume->profile)
 			? push_run(&commit, inode, range)
 			: push(&commit, inode, range ? range : &everything,
 			       only_if_allocates);
+	if (range == NULL)
+		journal_note_late(&volume->journal, inode, before);
 	(void)end(&commit, r);
 }
 

@@ -236,6 +236,19 @@ void journal_group_locked(struct journal *journal, struct inode *inode,
 	pthread_mutex_unlock(&journal->lock);
 }
 
+void journal_note_late(struct journal *journal, struct inode *inode,
+		       uint64_t seq)
+{
+	pthread_mutex_lock(&journal->lock);
+	list_for_each(node, following, &inode->records) {
+		struct record *record =
+			list_entry(node, struct record, inode_link);
+		if (record->seq > seq && record->kind == RECORD_DATA)
+			record->late = true;
+	}
+	pthread_mutex_unlock(&journal->lock);
+}
+
 void journal_range(const struct record *record, int64_t *ret_from,
 		   int64_t *ret_to)
 {

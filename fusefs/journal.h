@@ -115,6 +115,8 @@ struct record {
 	bool grows;	/* a size: one that is larger already stays */
 	bool same;	/* a size: the one that the file had before, too */
 	bool dropped; /* a commit that comes to it drops it, whatever the mode */
+	bool late;    /* data: nobody waits for the disk to have the bytes */
+	bool unwritten; /* ... and a power failure comes before they do */
 	union {
 		struct record_attributes attributes; /* CREATE too */
 		int64_t size_bytes;
@@ -172,6 +174,11 @@ uint64_t journal_append(struct journal *journal, struct record *record);
  * crash keeps all of them or none. With the volume's lock. */
 void journal_group_locked(struct journal *journal, struct inode *inode,
 			  uint64_t seq);
+
+/* The data that the inode's records after seq bring was given to the disk, and nobody
+ * waits for it. With the volume's lock or commit_lock. */
+void journal_note_late(struct journal *journal, struct inode *inode,
+		       uint64_t seq);
 
 /* Whether a selected record gives the inode a name. */
 bool journal_awaits_name(struct journal *journal, const struct inode *inode);

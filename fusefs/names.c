@@ -577,6 +577,7 @@ static void account_rename(struct volume *volume,
 static void push_moved(struct volume *volume, struct inode *moved,
 		       struct inode **ret_pushed)
 {
+	uint64_t before = atomic_load(&volume->journal.seq);
 	int fd = -1;
 	if (moved->in_store &&
 	    store_get_fd_locked(volume, moved, false, &fd) < 0)
@@ -586,6 +587,7 @@ static void push_moved(struct volume *volume, struct inode *moved,
 		(void)data_push_all_locked(volume, moved, 0, DATA_END);
 	} else if (data_reserves(volume, moved, fd, 0, DATA_END)) {
 		(void)data_push_locked(volume, moved, fd, 0, DATA_END);
+		journal_note_late(&volume->journal, moved, before);
 		inode_pin(moved);
 		*ret_pushed = moved;
 	}

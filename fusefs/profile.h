@@ -49,6 +49,9 @@ struct profile_survival {
 	 * of the file. */
 	bool size_alone;
 	bool garbage; /* ... and as anything */
+	/* The same of data that a rename or a close has pushed: the journal does
+	 * not wait for it. */
+	bool late_alone;
 	/* No smaller piece is torn off overwritten bytes, and off new ones. */
 	int old_unit_bytes;
 	int new_unit_bytes;

@@ -52,7 +52,8 @@ static const char *what_of(const struct record *record)
 	case RECORD_SIZE:
 		return "size changed";
 	case RECORD_DATA:
-		return "written";
+		return record->unwritten ? "there as zeros, written"
+					 : "written";
 	case RECORD_SPACE:
 		return "space changed";
 	}

@@ -119,6 +119,7 @@ static void describe(const struct volume *volume, const struct record *record,
 	 * committed by itself. */
 	*change = (struct survivors_change){
 		.group = record->moved ? 0 : record->group,
+		.late = record->late,
 	};
 	if (record->from != NULL || record->to != NULL) {
 		describe_names(record, change);
@@ -240,6 +241,7 @@ static void select_locked(struct rescue *rescue)
 	for (size_t i = 0; i < rescue->count; i++) {
 		struct record *record = rescue->records[i];
 		record->selected = rescue->changes[i].kept;
+		record->unwritten = rescue->changes[i].filled;
 		if (record->selected) {
 			touch_all(rescue, record);
 			note_cut(rescue, record);

@@ -184,6 +184,19 @@ static bool survives_in_one_piece(const struct plan *plan)
 	return draw(&chance);
 }
 
+/* Those that are kept got their place, and their bytes only by chance. */
+static void fill_late(const struct plan *plan,
+		      const struct profile_survival *survival,
+		      struct survivors_change *changes, size_t count)
+{
+	struct chance chance = {.state = ~plan->seed, .ppm = plan->keep_ppm};
+	if (plan->fill == PLAN_FILL_OLD || !survival->late_alone)
+		return;
+	for (size_t i = 0; i < count; i++)
+		changes[i].filled =
+			changes[i].kept && changes[i].late && !draw(&chance);
+}
+
 int survivors_choose_changes(const struct plan *plan,
 			     const struct profile_survival *survival,
 			     struct survivors_change *changes, size_t count)
@@ -196,6 +209,7 @@ int survivors_choose_changes(const struct plan *plan,
 	}
 	if (survival->ordered || plan->order == PLAN_ORDER_PREFIX) {
 		keep_first(&chance, changes, count, draw_count(&chance, count));
+		fill_late(plan, survival, changes, count);
 		return survival->ordered ? 0 : drop_nameless(changes, count);
 	}
 	struct set broken;

@@ -39,8 +39,10 @@ struct survivors_change {
 	uint64_t names;
 	uint64_t needs_name;
 	bool waits_for_all; /* for every earlier change */
-	bool tied; /* there is no moment between it and the one before */
-	bool kept; /* the answer */
+	bool tied;   /* there is no moment between it and the one before */
+	bool late;   /* data that the disk may not have yet when it is kept */
+	bool kept;   /* the answers */
+	bool filled; /* ... a late one, without its bytes */
 };
 
 /* Fills in the answers. 0 or -ENOMEM. */

@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 NOBODY = 65534
 # One trial is so many crashes on one store, so that a replay stays short.
 CHAIN = 5
-SEEDS_MAX = 60
+SEEDS_MAX = 200
 REPLAYS_MAX = 8
 
 

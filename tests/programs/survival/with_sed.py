@@ -20,6 +20,7 @@ class Sed(Setting):
     program = "sed"
     package = "sed"
     name = "-i"
+    plans = ("partial",)
 
     def __init__(self, profiles, unsafe=None):
         self.profiles = profiles
@@ -46,6 +47,6 @@ class Sed(Setting):
 
 
 SETTINGS = (
-    Sed(("xfs",), "the file's content"),
+    Sed(("ext4", "xfs"), "the file's content"),
     Sed(("btrfs",)),
 )

@@ -284,6 +284,57 @@ static void chance_does_not_come_from_numbers_of_inodes(void **state)
 	assert_true(kept > 0 && kept < SEEDS);
 }
 
+enum replaced {
+	REPLACED_OLD,
+	REPLACED_NEW,
+	REPLACED_ZEROS,
+	REPLACED_HOW
+};
+
+static enum replaced replace_and_crash(struct sandbox *sandbox,
+				       const struct plan *plan)
+{
+	char bytes[8192] = "";
+	put_durable(sandbox, "a", 4096);
+	names_forget(sandbox->volume, sandbox_put(sandbox, "t", 4096, 'B'), 1);
+	assert_int_equal(sandbox_rename(sandbox, "t", "a", 0), 0);
+	sandbox_crash_planned(sandbox, plan);
+	assert_int_equal(read_stored(sandbox, "a", bytes, sizeof(bytes)), 4096);
+	for (int i = 1; i < 4096; i++)
+		assert_int_equal(bytes[i], bytes[0]);
+	assert_true(bytes[0] == 'A' || bytes[0] == 'B' || bytes[0] == '\0');
+	remove_durably(sandbox, "a");
+	return bytes[0] == 'A'	 ? REPLACED_OLD
+	       : bytes[0] == 'B' ? REPLACED_NEW
+				 : REPLACED_ZEROS;
+}
+
+/* The commit of a rename over a file does not wait for the bytes that the rename has
+ * pushed: old, new or zeros, but zeros only if the plan fills, and not if it keeps
+ * everything. */
+static void what_replaces_a_file_may_be_zeros(void **state)
+{
+	unsigned int seen[2][REPLACED_HOW] = {{0}};
+	struct plan plan = {
+		.keep = PLAN_KEEP_SHARE,
+		.keep_ppm = PLAN_PPM_MAX / 2,
+		.has_seed = true,
+	};
+	for (plan.seed = 1; plan.seed <= 4 * SEEDS; plan.seed++) {
+		plan.fill = plan.seed % 2 ? PLAN_FILL_ZERO : PLAN_FILL_OLD;
+		seen[plan.seed % 2][replace_and_crash(*state, &plan)]++;
+	}
+	assert_true(seen[0][REPLACED_OLD] > 0 && seen[0][REPLACED_NEW] > 0);
+	assert_int_equal(seen[0][REPLACED_ZEROS], 0);
+	assert_true(seen[1][REPLACED_OLD] > 0 && seen[1][REPLACED_NEW] > 0);
+	assert_true(seen[1][REPLACED_ZEROS] > 0);
+	plan.keep_ppm = PLAN_PPM_MAX;
+	plan.fill = PLAN_FILL_ZERO;
+	for (plan.seed = 1; plan.seed <= SEEDS / 4; plan.seed++)
+		assert_int_equal(replace_and_crash(*state, &plan),
+				 REPLACED_NEW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +345,7 @@ int main(void)
 		SANDBOX_TEST(blocks_that_were_cut_off_a_page_are_new),
 		SANDBOX_TEST(neighbours_of_two_kinds_share_a_fate),
 		SANDBOX_TEST(chance_does_not_come_from_numbers_of_inodes),
+		SANDBOX_TEST(what_replaces_a_file_may_be_zeros),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
