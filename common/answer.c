@@ -234,6 +234,7 @@ static void report_record(struct fields *record, const struct plan *plan,
 		report_counters(record, report);
 	fields_unsigned(record, "elapsed_us", report->elapsed_us);
 	fields_unsigned(record, "frozen_us", report->frozen_us);
+	fields_unsigned(record, "held_us", report->held_us);
 	if (plan->kill) {
 		fields_unsigned(record, "killed", report->killed);
 		fields_string(record, "killed_list",

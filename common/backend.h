@@ -31,6 +31,7 @@ struct backend_report {
 	uint64_t kept_bytes;
 	uint64_t elapsed_us;
 	uint64_t frozen_us; /* for which no request was served */
+	uint64_t held_us;   /* for which syncs waited, with that */
 	uint64_t seed;	    /* of all chance in it, if there was any */
 	uint64_t digest;    /* of the surviving tree, if the plan asks */
 	uint64_t killed;    /* processes */

@@ -146,6 +146,7 @@ static int copy_held(struct dmbackend *backend, int to, const char *directory,
 	*ret_report = (struct backend_report){
 		.incarnation = backend->incarnation,
 		.frozen_us = now_us() - begin_us,
+		.held_us = now_us() - begin_us,
 		.elapsed_us = now_us() - begin_us,
 		.uncounted = true,
 	};

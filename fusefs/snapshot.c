@@ -24,16 +24,18 @@
 #include "fusefs/inode.h"
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
+#include "fusefs/store_touched.h"
 #include "fusefs/volume.h"
-
-/* What the new process says when the store is copied. */
-#define COPIED 'c'
-#define FAILED 'f'
 
 /* A pass over the store that takes no longer is as short as the last one, which
  * syncs wait for, has to be. */
-#define SHORT_US 3000
-#define PASSES_MAX 8
+#define SHORT_US 1000
+#define PASSES_MAX 12
+
+/* So many objects that were changed are too many for the last pass, if there can be
+ * another one before it. */
+#define TOUCHED_MAX 16
+#define RETRIES_MAX 8
 
 #define GATE_PATIENCE_NS 4000000
 #define GATE_PAUSE_NS 16000000
@@ -52,7 +54,9 @@ struct taking {
 	const struct snapshot *snapshot;
 	struct store_copy *copy;
 	int directory;
-	int pipe_fds[2];
+	int pipe_fds[2]; /* from the new process */
+	int told_fds
+		[2]; /* to it: the end of it tells that the store is copied */
 };
 
 static uint64_t now_us(void)
@@ -317,6 +321,7 @@ static int move_in(struct volume *volume, int directory)
 		return -ENOMEM;
 	volume->events = events; /* the other one's lock may be taken */
 	volume->copying = false;
+	store_touched_unwatch(store_touched_of(volume->store));
 	if (volume->faults != NULL) /* they sleep in a crash */
 		fault_hold(volume->faults, FAULT_SLEEPERS_ALL);
 	int r = scratch_part(volume->scratch);
@@ -325,24 +330,29 @@ static int move_in(struct volume *volume, int directory)
 	return r;
 }
 
+/* False at the end of the pipe. */
+static bool hear(int pipe_fd, void *data, size_t size)
+{
+	char *to = data;
+	while (size > 0) {
+		ssize_t n = read(pipe_fd, to, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		to += n;
+		size -= (size_t)n;
+	}
+	return true;
+}
+
 static int live_on(const struct taking *taking, struct outcome *outcome)
 {
 	const struct snapshot *snapshot = taking->snapshot;
 	struct volume *volume = snapshot->volume;
-	const struct timespec never = {0};
-	int r = store_copy_pass(taking->copy, &never, true);
-	const char copied = r < 0 ? FAILED : COPIED;
-	say(taking->pipe_fds[1], &copied, 1);
-	if (r < 0) {
-		errmsg_set(&outcome->why,
-			   "cannot copy the store to '%.200s':"
-			   " %s; the directory is as it was",
-			   snapshot->directory, strerror(-r));
-		return r;
-	}
-	r = store_copy_end(taking->copy);
-	if (r == 0)
-		r = move_in(volume, taking->directory);
+	char none;
+	(void)hear(taking->told_fds[0], &none, 1);
+	int r = move_in(volume, taking->directory);
 	pthread_mutex_unlock(&volume->lock);
 	pthread_mutex_unlock(&volume->commit_lock);
 	if (r == 0)
@@ -362,9 +372,9 @@ __attribute__((noreturn)) static void be_born(const struct taking *taking)
 	struct outcome outcome = {0};
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	store_forget_all_locked(volume->store);
-	const int keep[] = {
-		taking->directory, pipe_fd, scratch_fd(volume->scratch),
-		store_root_fd(volume->store), store_copy_fd(taking->copy)};
+	const int keep[] = {taking->directory, pipe_fd, taking->told_fds[0],
+			    scratch_fd(volume->scratch),
+			    store_root_fd(volume->store)};
 	close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	outcome.result = live_on(taking, &outcome);
 	const char *const lists[] = {outcome.report.lost_list,
@@ -420,15 +430,56 @@ static void close_gate(struct volume *volume)
 	pthread_rwlock_wrlock(&volume->gate);
 }
 
+static void pass_ahead(const struct taking *taking)
+{
+	struct volume *volume = taking->snapshot->volume;
+	pthread_mutex_lock(&volume->commit_lock);
+	store_copy_note(taking->copy);
+	pthread_mutex_unlock(&volume->commit_lock);
+	(void)store_copy_pass(taking->copy, false); /* the last one will tell */
+}
+
+/* What can be copied while commits go on. */
+static void copy_ahead(const struct taking *taking)
+{
+	uint64_t before_us = UINT64_MAX;
+	for (int i = 0; i < PASSES_MAX; i++) {
+		uint64_t begin = now_us();
+		pass_ahead(taking);
+		uint64_t took_us = now_us() - begin;
+		/* Or as much changes as can be copied. */
+		if (took_us < SHORT_US || took_us > before_us / 4 * 3)
+			return;
+		before_us = took_us;
+	}
+}
+
+/* Nobody is served any more, and nothing is committed. If much was changed while
+ * the gate was waited for, that is copied first. */
+static void stop_all(const struct taking *taking)
+{
+	struct volume *volume = taking->snapshot->volume;
+	for (int i = 0;; i++) {
+		close_gate(volume);
+		pthread_mutex_lock(&volume->commit_lock);
+		if (i == RETRIES_MAX ||
+		    store_copy_touched(taking->copy) <= TOUCHED_MAX)
+			return;
+		pthread_mutex_unlock(&volume->commit_lock);
+		pthread_rwlock_unlock(&volume->gate);
+		pass_ahead(taking);
+	}
+}
+
 /* Takes the commit lock, and keeps it. How long nobody was served is in the
  * report. */
 static int give_birth(const struct taking *taking, pid_t *ret_pid,
 		      struct backend_report *report)
 {
 	struct volume *volume = taking->snapshot->volume;
-	close_gate(volume);
+	stop_all(taking);
 	uint64_t begin = now_us();
-	pthread_mutex_lock(&volume->commit_lock);
+	store_copy_note(taking->copy);
 	scratch_pin(volume->scratch);
 	volume->copying = true;
 	hold_still(volume);
@@ -442,24 +493,9 @@ static int give_birth(const struct taking *taking, pid_t *ret_pid,
 		volume->copying = false;
 	pthread_rwlock_unlock(&volume->gate);
 	report->frozen_us = now_us() - begin;
+	report->held_us = begin; /* until they go on */
 	*ret_pid = pid;
 	return r;
-}
-
-/* False at the end of the pipe. */
-static bool hear(int pipe_fd, void *data, size_t size)
-{
-	char *to = data;
-	while (size > 0) {
-		ssize_t n = read(pipe_fd, to, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		to += n;
-		size -= (size_t)n;
-	}
-	return true;
 }
 
 static bool hear_list(int pipe_fd, size_t bytes, char **ret_list)
@@ -474,7 +510,7 @@ static int take_outcome(int pipe_fd, struct backend_report *report,
 			struct errmsg *reterr_why)
 {
 	struct outcome outcome;
-	uint64_t frozen_us = report->frozen_us;
+	const struct backend_report ours = *report;
 	if (!hear(pipe_fd, &outcome, sizeof(outcome))) {
 		errmsg_set(reterr_why,
 			   "the process that took the snapshot is gone; the"
@@ -482,7 +518,8 @@ static int take_outcome(int pipe_fd, struct backend_report *report,
 		return -EIO;
 	}
 	*report = outcome.report;
-	report->frozen_us = frozen_us;
+	report->frozen_us = ours.frozen_us;
+	report->held_us = ours.held_us;
 	report->lost_list = NULL;
 	report->kept_list = NULL;
 	report->killed_list = NULL;
@@ -497,24 +534,15 @@ static int take_outcome(int pipe_fd, struct backend_report *report,
 	return outcome.result;
 }
 
-/* What can be copied while commits go on. */
-static void copy_ahead(const struct taking *taking)
+static int copy_last(const struct taking *taking, struct errmsg *reterr_why)
 {
-	struct volume *volume = taking->snapshot->volume;
-	uint64_t before_us = UINT64_MAX;
-	for (int i = 0; i < PASSES_MAX; i++) {
-		struct timespec quiet;
-		pthread_mutex_lock(&volume->commit_lock);
-		clock_gettime(CLOCK_REALTIME_COARSE, &quiet);
-		pthread_mutex_unlock(&volume->commit_lock);
-		uint64_t begin = now_us();
-		(void)store_copy_pass(taking->copy, &quiet, false);
-		uint64_t took_us = now_us() - begin;
-		/* Or as much changes as can be copied. */
-		if (took_us < SHORT_US || took_us > before_us / 4 * 3)
-			return;
-		before_us = took_us;
-	}
+	int r = store_copy_pass(taking->copy, true);
+	if (r < 0)
+		errmsg_set(reterr_why,
+			   "cannot copy the store to '%.200s': %s; the"
+			   " directory is as it was",
+			   taking->snapshot->directory, strerror(-r));
+	return r;
 }
 
 static int watch(struct taking *taking, struct backend_report *report,
@@ -523,17 +551,29 @@ static int watch(struct taking *taking, struct backend_report *report,
 	struct volume *volume = taking->snapshot->volume;
 	cleanup_fd int in = -1;
 	cleanup_fd int out = -1;
+	cleanup_fd int told = -1;
+	cleanup_fd int tell = -1;
 	pid_t pid = -1;
 	if (pipe2(taking->pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
 	in = taking->pipe_fds[0];
 	out = taking->pipe_fds[1];
+	if (pipe2(taking->told_fds, O_CLOEXEC) < 0)
+		return -errno;
+	told = taking->told_fds[0];
+	tell = taking->told_fds[1];
 	int r = give_birth(taking, &pid, report);
 	close(steal_fd(&out));
-	char copied = 0;
+	/* Here and not there: a new process may have to wait for a CPU. */
 	if (r == 0)
-		(void)hear(in, &copied, 1); /* or it is gone: heard below */
+		r = copy_last(taking, reterr_why);
 	pthread_mutex_unlock(&volume->commit_lock);
+	report->held_us = now_us() - report->held_us;
+	if (r == 0)
+		r = store_copy_end(taking->copy);
+	if (r < 0 && pid > 0)
+		(void)kill(pid, SIGKILL);
+	close(steal_fd(&tell));
 	if (r == 0)
 		r = take_outcome(in, report, reterr_why);
 	if (pid > 0)

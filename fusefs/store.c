@@ -28,6 +28,7 @@
 #include "common/list.h"
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
+#include "fusefs/store_touched.h"
 #include "fusefs/volume.h"
 
 #define FDS_MIN 16
@@ -50,6 +51,7 @@ struct store {
 	int root_fd;
 	dev_t device;
 	struct store_lend lend;
+	struct store_touched touched;
 	bool acts_for; /* store_act_for() works */
 	bool sync;
 	uid_t uid; /* ours: asking costs a system call each time */
@@ -129,6 +131,7 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	store->root_fd = steal_fd(&fd);
 	store->device = st.st_dev;
 	store->lend.root_fd = store->root_fd;
+	store->lend.touched = &store->touched;
 	store->sync = sync;
 	store->uid = geteuid();
 	store->gid = getegid();
@@ -137,6 +140,7 @@ int store_open(const char *source, bool sync, struct store **ret_store,
 	list_init(&store->fds);
 	list_init(&store->orphans);
 	pthread_mutex_init(&store->lock, NULL);
+	store_touched_init(&store->touched);
 	/* Threads that come later have it, too: acting for a user, they keep
 	 * their capabilities. */
 	store->acts_for =
@@ -155,6 +159,7 @@ void store_close(struct store *store)
 	assert(list_empty(&store->fds) && list_empty(&store->orphans));
 	close(store->root_fd); /* lets go of the lock, too */
 	pthread_mutex_destroy(&store->lock);
+	store_touched_done(&store->touched);
 	free(store);
 }
 
@@ -174,6 +179,11 @@ void store_act_for_self(const struct store *store)
 struct store_lend *store_lender(struct store *store)
 {
 	return &store->lend;
+}
+
+struct store_touched *store_touched_of(struct store *store)
+{
+	return &store->touched;
 }
 
 int store_root_stat(struct store *store, struct stat *ret_st)
@@ -590,6 +600,8 @@ int store_get_fd_locked(struct volume *volume, struct inode *inode,
 			bool writable, int *ret_fd)
 {
 	struct store *store = volume->store;
+	if (writable)
+		store_touched_add(&volume->store->touched, inode->store_number);
 	if (take_fd(store, inode, writable, ret_fd))
 		return 0;
 	bool is_writable = false;
@@ -621,6 +633,8 @@ int store_get_fd_locked(struct volume *volume, struct inode *inode,
 int store_get_fd(struct volume *volume, struct inode *inode, bool writable,
 		 int *ret_fd)
 {
+	if (writable)
+		store_touched_add(&volume->store->touched, inode->store_number);
 	if (take_fd(volume->store, inode, writable, ret_fd))
 		return 0;
 	pthread_mutex_lock(&volume->lock);

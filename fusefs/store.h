@@ -33,6 +33,7 @@ struct record_attributes;
 struct record_space;
 struct store;
 struct store_copy;
+struct store_touched;
 struct volume;
 
 /* Opens and locks the directory; refuses what cannot work, in words. */
@@ -54,13 +55,17 @@ int store_clear(struct store *store, const char *name);
 /* The same of any open directory. */
 int store_clear_at(int dirfd, const char *name);
 /* A copy of all that the store holds, in an open, empty directory, made in passes
- * (store_copy.c). While the last one runs nothing may change; `quiet` is the time of
- * CLOCK_REALTIME_COARSE at a moment before the pass at which no change was under
- * way. The end, after the last pass, looks at the copy alone. */
+ * (store_copy.c). Before each a note is taken, at a moment at which no change is
+ * under way. From the note of the last one to its end nothing may change. The end,
+ * after the last pass, looks at the copy alone. */
 int store_copy_begin(struct store *store, int directory,
 		     struct store_copy **ret_copy);
-int store_copy_pass(struct store_copy *copy, const struct timespec *quiet,
-		    bool last);
+void store_copy_note(struct store_copy *copy);
+/* How many objects were changed since the last note. */
+size_t store_copy_touched(struct store_copy *copy);
+/* How many names the last pass so far had to look at, besides reading them. */
+size_t store_copy_looked(const struct store_copy *copy);
+int store_copy_pass(struct store_copy *copy, bool last);
 int store_copy_end(struct store_copy *copy);
 /* The descriptor that it keeps open besides the directory. */
 int store_copy_fd(const struct store_copy *copy);
@@ -76,6 +81,8 @@ void store_move_locked(struct store *store, int directory);
 int store_open_owned(struct store *store, int dirfd, const char *name,
 		     int flags);
 struct store_lend *store_lender(struct store *store);
+/* What is noted of every object before a step changes it. */
+struct store_touched *store_touched_of(struct store *store);
 /* What this thread creates belongs to them from the beginning, if we are root;
  * what it may do stays as it is. */
 void store_act_for(const struct store *store, uid_t uid, gid_t gid);

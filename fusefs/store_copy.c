@@ -11,6 +11,10 @@
  * copied then may be wrong, or be gone before it is copied. The next one copies
  * again what has changed since, or may have (store_seen.h), and so the last one,
  * for which the store stands still, has little to do and makes all of it right.
+ *
+ * What the steps of the store have not touched since the pass before
+ * (store_touched.h) is as it was, and need not even be looked at: in a directory of
+ * the copy that was that directory's before, the name leads to the right file.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -27,6 +32,7 @@
 #include "common/subdirs.h"
 #include "fusefs/store.h"
 #include "fusefs/store_seen.h"
+#include "fusefs/store_touched.h"
 #include "fusefs/surface.h"
 
 #define LINKS_NAME SURFACE_NAME
@@ -50,9 +56,12 @@ struct frame {
 struct store_copy {
 	struct store *store;
 	struct store_seen seen;
+	struct store_numbers touched; /* since the pass before began */
 	struct timespec quiet;
 	unsigned int pass;
-	bool times_tell; /* what has changed; else all is copied again */
+	size_t looked;	   /* in this pass */
+	bool times_tell;   /* what has changed; else all is copied again */
+	bool entries_tell; /* the numbers of what they lead to */
 	bool last;
 	struct stat root; /* of the store */
 	int from;	  /* the directories that are open */
@@ -295,17 +304,19 @@ static int copy_file(struct store_copy *copy, const char *name,
 		r = link_known(copy, name, seen, number_of(st).text);
 	else
 		r = copy_anew(copy, name, st, seen);
-	if (r == 0)
-		return 0;
-	seen->shows = false;
-	seen->pass = 0;
-	return copy->last ? r : 0; /* the next pass finds the same or better */
+	if (r < 0) {
+		seen->shows = false;
+		seen->pass = 0;
+	}
+	return r;
 }
 
 struct visit {
 	struct store_copy *copy;
 	struct frame *frame;
-	bool settled;
+	bool known; /* the copy's directory was this one's in the pass before */
+	bool settled; /* and has the same names */
+	bool partial; /* something could not be copied */
 	size_t store_names;
 	size_t copy_names;
 };
@@ -333,6 +344,18 @@ static bool is_surface(const struct store_copy *copy, const struct frame *frame,
 	       strcmp(name, SURFACE_NAME) == 0;
 }
 
+static bool is_untouched(const struct visit *visit, const struct dirent *entry)
+{
+	const struct store_copy *copy = visit->copy;
+	if (!visit->known || !copy->entries_tell || entry->d_type == DT_DIR ||
+	    entry->d_type == DT_UNKNOWN ||
+	    store_numbers_have(&copy->touched, entry->d_ino))
+		return false;
+	const struct seen *seen = store_seen_find(
+		&copy->seen, visit->frame->device, entry->d_ino);
+	return seen != NULL && seen->pass != 0;
+}
+
 static int visit(void *user, const struct dirent *entry)
 {
 	struct visit *visit = user;
@@ -341,13 +364,20 @@ static int visit(void *user, const struct dirent *entry)
 	if (is_surface(copy, visit->frame, entry->d_name))
 		return 0; /* no part of the image */
 	visit->store_names++;
+	if (is_untouched(visit, entry))
+		return 0;
+	copy->looked++;
 	if (fstatat(copy->from, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT && !copy->last ? 0 : -errno;
-	if (!S_ISDIR(st.st_mode))
-		return copy_file(copy, entry->d_name, &st, visit->settled);
-	int r = make_directory(copy, entry->d_name);
-	return r < 0 ? r
-		     : subdirs_add(&visit->frame->subdirs, entry->d_name);
+	int r = 0;
+	if (!S_ISDIR(st.st_mode)) {
+		r = copy_file(copy, entry->d_name, &st, visit->settled);
+		/* The next pass finds the same or better. */
+		visit->partial |= r < 0;
+		return copy->last ? r : 0;
+	}
+	r = make_directory(copy, entry->d_name);
+	return r < 0 ? r : subdirs_add(&visit->frame->subdirs, entry->d_name);
 }
 
 /* What the store has no more. */
@@ -418,10 +448,12 @@ static int enter(struct store_copy *copy)
 	struct visit inside = {
 		.copy = copy,
 		.frame = frame,
-		.settled = copy->times_tell &&
-			   seen->copy_ino == copied.st_ino &&
-			   store_seen_is_same(seen, &st),
+		.known = copy->times_tell && seen->pass != 0 &&
+			 seen->pass == copy->pass - 1 &&
+			 seen->copy_ino == copied.st_ino,
 	};
+	inside.settled = inside.known && store_seen_is_same(seen, &st);
+	seen->pass = 0; /* until all of it was visited */
 	r = visit_all(&inside);
 	if (r < 0)
 		return r;
@@ -429,7 +461,8 @@ static int enter(struct store_copy *copy)
 	if (r < 0)
 		return r;
 	seen->copy_ino = copied.st_ino;
-	store_seen_note(seen, &st, &copy->quiet, copy->pass);
+	if (!inside.partial)
+		store_seen_note(seen, &st, &copy->quiet, copy->pass);
 	return 0;
 }
 
@@ -538,10 +571,12 @@ int store_copy_begin(struct store *store, int directory,
 		.links = -1,
 		.top = directory,
 		.times_tell = store_seen_is_possible(store_root_fd(store)),
+		.entries_tell = store_seen_by_entries(store_root_fd(store)),
 		.buffer = malloc(COPY_BYTES),
 	};
 	list_init(&copy->frames);
 	int r = copy->buffer == NULL ? -ENOMEM : open_links(copy);
+	store_touched_watch(store_touched_of(store));
 	if (r < 0) {
 		store_copy_free(copy);
 		return r;
@@ -550,13 +585,29 @@ int store_copy_begin(struct store *store, int directory,
 	return 0;
 }
 
-int store_copy_pass(struct store_copy *copy, const struct timespec *quiet,
-		    bool last)
+void store_copy_note(struct store_copy *copy)
+{
+	clock_gettime(CLOCK_REALTIME_COARSE, &copy->quiet);
+	store_numbers_free(&copy->touched);
+	store_touched_take(store_touched_of(copy->store), &copy->touched);
+}
+
+size_t store_copy_touched(struct store_copy *copy)
+{
+	return store_touched_count(store_touched_of(copy->store));
+}
+
+size_t store_copy_looked(const struct store_copy *copy)
+{
+	return copy->looked;
+}
+
+int store_copy_pass(struct store_copy *copy, bool last)
 {
 	if (!last && !copy->times_tell)
 		return 0; /* it would all be done again */
-	copy->quiet = *quiet;
 	copy->last = last;
+	copy->looked = 0;
 	copy->pass++;
 	copy->from = store_dup_root(copy->store);
 	copy->to = fcntl(copy->top, F_DUPFD_CLOEXEC, 0);
@@ -595,6 +646,8 @@ void store_copy_free(struct store_copy *copy)
 	if (copy == NULL)
 		return;
 	close_fd(&copy->links);
+	store_touched_unwatch(store_touched_of(copy->store));
+	store_numbers_free(&copy->touched);
 	store_seen_free(&copy->seen);
 	free(copy->buffer);
 	free(copy);

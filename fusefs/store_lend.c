@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "fusefs/store_touched.h"
 
 #define NOTE_BYTES (PATH_MAX + 64)
 #define NAME_BYTES 32
@@ -112,6 +113,7 @@ bool store_lend_begin(struct store_lend *lend, int fd, const struct stat *st,
 	if (S_ISLNK(st->st_mode) || st->st_uid != geteuid() ||
 	    (mode & 0700) == 0700)
 		return false;
+	store_touched_add(lend->touched, st->st_ino);
 	proc_path(fd, proc);
 	int slot = leave_note(lend, fd, st);
 	if (chmod(proc, mode | 0700) < 0) {

@@ -20,9 +20,12 @@
 
 #define STORE_LEND_SLOTS 8
 
+struct store_touched;
+
 struct store_lend {
-	int root_fd;		/* borrowed */
-	_Atomic uint32_t slots; /* one bit a note that is there now */
+	int root_fd;		       /* borrowed */
+	struct store_touched *touched; /* borrowed */
+	_Atomic uint32_t slots;	       /* one bit a note that is there now */
 };
 
 struct store_loan {

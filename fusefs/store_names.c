@@ -18,12 +18,21 @@
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
 #include "fusefs/store.h"
+#include "fusefs/store_touched.h"
 #include "fusefs/volume.h"
 
 static int visit_of(struct volume *volume, const struct dentry *dentry,
 		    struct store_visit *ret_visit)
 {
 	return store_visit_locked(volume, dentry->directory, ret_visit);
+}
+
+/* Before a step changes it. */
+static void touch(struct volume *volume, const struct inode *inode)
+{
+	if (inode != NULL)
+		store_touched_add(store_touched_of(volume->store),
+				  inode->store_number);
 }
 
 static void changed(struct dentry *dentry)
@@ -154,6 +163,8 @@ int store_create_locked(struct volume *volume, struct dentry *to,
 		return r;
 	}
 	inode->half_made = false;
+	/* Its number may be one that another file had. */
+	store_touched_add(store_touched_of(volume->store), st.st_ino);
 	if (inode_is_directory(inode))
 		inode->directory->stored_default =
 			attributes->default_list != NULL ? 1 : -1;
@@ -176,6 +187,7 @@ int store_link_locked(struct volume *volume, struct dentry *to,
 		r = visit_of(volume, from, &from_visit);
 	if (r < 0)
 		return r;
+	touch(volume, inode);
 	char path[64];
 	/* Its known names are gone, but a descriptor leads to it. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", store_fd_of(inode));
@@ -256,6 +268,7 @@ int store_unlink_locked(struct volume *volume, struct dentry *from)
 		return r;
 	bool directory = inode_is_directory(from->durable);
 	hold_with_unknown_names(volume, &visit, from);
+	touch(volume, from->durable);
 	if (unlinkat(visit.fd, from->name, directory ? AT_REMOVEDIR : 0) < 0)
 		return -errno;
 	if (directory)
@@ -278,6 +291,8 @@ int store_rename_locked(struct volume *volume, struct dentry *from,
 		return r;
 	if (replaced != NULL && !exchange)
 		hold_with_unknown_names(volume, &to_visit, to);
+	touch(volume, moved);
+	touch(volume, replaced);
 	if (renameat2(from_visit.fd, from->name, to_visit.fd, to->name,
 		      exchange ? RENAME_EXCHANGE : 0) < 0)
 		return -errno;
@@ -318,6 +333,7 @@ static int place_of(struct volume *volume, struct inode *inode,
 {
 	struct dentry *dentry = dentry_durable_of(inode);
 	*ret_place = (struct place){.dirfd = store_fd_of(inode)};
+	touch(volume, inode);
 	if (inode == volume->root)
 		ret_place->dirfd = store_directory_locked(volume, inode);
 	if (dentry != NULL) {

@@ -63,6 +63,15 @@ int store_seen_add(struct store_seen *table, const struct stat *st,
 	return 0;
 }
 
+const struct seen *store_seen_find(const struct store_seen *table,
+				   uint64_t device, uint64_t ino)
+{
+	if (table->capacity == 0)
+		return NULL;
+	const struct seen *seen = slot_of(table, device, ino);
+	return seen->ino == 0 ? NULL : seen;
+}
+
 static bool is_before(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec < b->tv_sec ||
@@ -85,7 +94,7 @@ bool store_seen_is_same(const struct seen *seen, const struct stat *st)
 	       seen->changed.tv_nsec == st->st_ctim.tv_nsec;
 }
 
-bool store_seen_is_possible(int fd)
+static bool is_one_of(int fd, bool stacked)
 {
 	struct statfs fs;
 	if (fstatfs(fd, &fs) < 0)
@@ -96,9 +105,20 @@ bool store_seen_is_possible(int fd)
 	case BTRFS_SUPER_MAGIC:
 	case F2FS_SUPER_MAGIC:
 	case TMPFS_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
 		return true;
+	case OVERLAYFS_SUPER_MAGIC:
+		return stacked;
 	default:
 		return false;
 	}
+}
+
+bool store_seen_is_possible(int fd)
+{
+	return is_one_of(fd, true);
+}
+
+bool store_seen_by_entries(int fd)
+{
+	return is_one_of(fd, false);
 }

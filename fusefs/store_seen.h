@@ -34,6 +34,9 @@ void store_seen_free(struct store_seen *table);
  * one is added. -ENOMEM. */
 int store_seen_add(struct store_seen *table, const struct stat *st,
 		   struct seen **ret_seen);
+/* The same, or NULL if nothing is known of it. */
+const struct seen *store_seen_find(const struct store_seen *table,
+				   uint64_t device, uint64_t ino);
 /* Notes what it was before it was copied; quiet is a moment as above, before
  * that. */
 void store_seen_note(struct seen *seen, const struct stat *st,
@@ -42,5 +45,7 @@ void store_seen_note(struct seen *seen, const struct stat *st,
 bool store_seen_is_same(const struct seen *seen, const struct stat *st);
 /* Whether the file system that fd is on is known to keep such times. */
 bool store_seen_is_possible(int fd);
+/* Whether its directories have the numbers that stat(2) gives, too. */
+bool store_seen_by_entries(int fd);
 
 #endif

@@ -4,12 +4,14 @@
  * else has to wait for it because of the snapshot.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -18,10 +20,13 @@
 #include "common/errmsg.h"
 #include "common/plan.h"
 #include "fusefs/snapshot.h"
+#include "fusefs/store.h"
+#include "fusefs/store_seen.h"
 #include "fusefs/volume.h"
 #include "tests/unit/fusefs/sandbox.h"
 
 #define DEADLINE_S 20
+#define FILES 300
 
 struct taker {
 	struct sandbox *sandbox;
@@ -143,11 +148,83 @@ static void the_end_waits_for_nobody(void **state)
 	assert_int_equal(taker.result, 0);
 }
 
+static void make_files(struct sandbox *sandbox)
+{
+	char name[32];
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "file%d", i);
+		struct inode *inode =
+			sandbox_create(sandbox, name, S_IFREG | 0600);
+		assert_int_equal(sandbox_write(sandbox, inode, 0, 10, 'a'), 0);
+	}
+	sandbox_sync(sandbox);
+}
+
+static void go_over(struct store_copy *copy, bool last)
+{
+	store_copy_note(copy);
+	assert_int_equal(store_copy_pass(copy, last), 0);
+}
+
+static void check_copied(int directory, const char *name, const char *content)
+{
+	char back[64] = "";
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_true(read(fd, back, sizeof(back) - 1) >= 0);
+	close(fd);
+	assert_string_equal(back, content);
+}
+
+/* What syncs wait for grows with what they change, and not with the store. */
+static void the_last_pass_looks_at_what_was_touched(void **state)
+{
+	struct sandbox *sandbox = *state;
+	struct store *store = sandbox->volume->store;
+	struct store_copy *copy;
+	char path[SANDBOX_PATH_BYTES + 8];
+
+	if (!store_seen_by_entries(store_root_fd(store)))
+		skip();
+	make_files(sandbox);
+	snprintf(path, sizeof(path), "%s/image", sandbox->directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(directory >= 0);
+	assert_int_equal(store_copy_begin(store, directory, &copy), 0);
+	go_over(copy, false);
+	assert_int_equal(store_copy_looked(copy), FILES);
+	/* Changed, replaced, and made. */
+	struct inode *inode = sandbox_find(sandbox, "file7");
+	assert_int_equal(sandbox_write(sandbox, inode, 0, 4, 'b'), 0);
+	sandbox_sync(sandbox);
+	go_over(copy, false);
+	assert_int_equal(store_copy_looked(copy), 1);
+	inode = sandbox_create(sandbox, "new", S_IFREG | 0600);
+	assert_int_equal(sandbox_write(sandbox, inode, 0, 3, 'n'), 0);
+	assert_int_equal(sandbox_rename(sandbox, "new", "file8", 0), 0);
+	inode = sandbox_create(sandbox, "more", S_IFREG | 0600);
+	sandbox_sync(sandbox);
+	assert_true(store_copy_touched(copy) >= 3);
+	go_over(copy, true);
+	assert_int_equal(store_copy_looked(copy), 2);
+	check_copied(directory, "file7", "bbbbaaaaaa");
+	check_copied(directory, "file8", "nnn");
+	check_copied(directory, "file9", "aaaaaaaaaa");
+	check_copied(directory, "more", "");
+	assert_int_equal(store_copy_end(copy), 0);
+	store_copy_free(copy);
+	close(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SANDBOX_TEST(waiting_to_begin_holds_up_nobody),
 		SANDBOX_TEST(the_end_waits_for_nobody),
+		SANDBOX_TEST(the_last_pass_looks_at_what_was_touched),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
