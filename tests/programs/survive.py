@@ -16,6 +16,8 @@ import importlib
 import os
 import random
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -157,6 +159,8 @@ def play(bench, options, report):
              if plan in (options.plan or setting.plans)]
     name = f"{setting.program}, {setting.name}, {profile}"
     begin = time.monotonic()
+    if not plans:
+        return
     bench.prepare()
     if setting.unsafe is None:
         total, promised, wrong = survive(bench, options, plans)
@@ -200,9 +204,18 @@ def leave_root(work, flakey):
     return binary
 
 
+def end(number, _):
+    """Takes everything down; but a program that does not end is a result."""
+    if number == signal.SIGALRM:
+        raise RuntimeError("it has no end")
+    sys.exit(128 + number)
+
+
 def main():
     """All that was asked for."""
     options = parse()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, end)
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         print("1..0 # SKIP /dev/fuse is missing or closed")
         return 0
@@ -227,7 +240,11 @@ def main():
             for profile in profiles_of(setting, options):
                 bench = trial.Bench(flakey, f"{work}/{number}.{profile}",
                                     setting, profile)
-                play(bench, options, report)
+                try:
+                    play(bench, options, report)
+                except (RuntimeError, OSError, subprocess.SubprocessError) as why:
+                    report.point(False, f"{setting.program}, {setting.name}, "
+                                        f"{profile}: {why}")
                 shutil.rmtree(bench.directory, ignore_errors=True)
         os.chdir("/")
     print(f"1..{report.count}")

@@ -9,7 +9,7 @@ import subprocess
 COMMAND_S = 60
 
 
-class Refused(Exception):
+class Refused(RuntimeError):
     """A verb that did not do what was asked."""
 
 
@@ -36,8 +36,8 @@ class Disk:
         """The power is on."""
         os.makedirs(self.store, exist_ok=True)
         os.makedirs(self.place, exist_ok=True)
+        self.mounted = True  # as far as anybody knows who is interrupted here
         self.command("mount", "--profile", self.profile, self.store, self.place)
-        self.mounted = True
         status = json.loads(self.command("status", "--json", self.place))
         self.server = status["pid"]
 

@@ -98,15 +98,17 @@ class Bench:
         """Makes the store that each trial begins with, and counts what the
         program does to it when nothing happens."""
         os.makedirs(self.directory)
-        self.disk.mount()
         try:
+            self.disk.mount()
             self._in_child(lambda: self.setting.prepare(self.disk.place))
-        finally:
             child.end_all(self.disk.server)
             self.disk.unmount()
+        finally:
+            child.end_all(self.disk.server)
+            self.disk.give_up()
         os.rename(self.disk.store, self.template)
-        self._renew()
         try:
+            self._renew()
             self.disk.control("fault set " + "; ".join(
                 f"{point}{{path={self.setting.files}}}=off" for point in POINTS))
             self._work(random.Random(0), None)
@@ -130,7 +132,7 @@ class Bench:
 
     def _in_child(self, function):
         pid = child.start(function, self.errors)
-        signal.alarm(CHECK_S)  # SIGALRM ends us, and what we leave is seen
+        signal.alarm(CHECK_S)
         status = child.status_text(os.waitpid(pid, 0)[1])
         signal.alarm(0)
         if status:
@@ -156,7 +158,6 @@ class Bench:
             """Outlives the work, to say so."""
             pid = os.fork()
             if pid == 0:
-                signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 return work()
             status = child.status_text(os.waitpid(pid, 0)[1])
             if status is None:
@@ -172,9 +173,11 @@ class Bench:
             if status:
                 raise RuntimeError(f"{status}: {child.last_line(self.errors)}")
             return None
-        if self.disk.wait_for(rule, WORK_S):
-            return None
-        return self._failure(pid)
+        try:
+            return None if self.disk.wait_for(rule, WORK_S) else \
+                self._failure(pid)
+        except TimeoutError:
+            return f"it is still at work after {WORK_S} s"
 
     def _failure(self, pid):
         """Whether the work has ended otherwise than well."""
@@ -222,8 +225,8 @@ class Bench:
         loss."""
         rng = random.Random(seed)
         result = Result(seed, {})
-        self._renew()
         try:
+            self._renew()
             for left in reversed(range(crashes)):
                 kind = rng.choice(plans)
                 result.loss = self._one_crash(rng, kind, result)

@@ -56,7 +56,8 @@ class Lmdb(Setting):
         stat = subprocess.run(["mdb_stat", "-aff", place + "/db"], text=True,
                               capture_output=True, check=False)
         if stat.returncode != 0:
-            return Loss("mdb_stat: " + stat.stderr.strip())
+            return Loss(f"mdb_stat: status {stat.returncode} "
+                        f"{stat.stderr.strip()}")
         with self._open(place) as env, env.begin() as txn:
             newest = int(txn.get(b"newest"))
             found = {int(key): value for key, value in txn.cursor()
