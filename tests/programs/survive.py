@@ -11,6 +11,7 @@ it would not lose on the real file system, or flakey does not find what it shoul
 Run by root, all of it is done as an ordinary user. docs/programs.md has more."""
 
 import argparse
+import ctypes
 import fnmatch
 import importlib
 import os
@@ -24,6 +25,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 NOBODY = 65534
+CLONE_NEWIPC = 0x08000000
 # One trial is so many crashes on one store, so that a replay stays short.
 CHAIN = 5
 SEEDS_MAX = 200
@@ -49,8 +51,9 @@ def parse():
                         help="each setting on one profile, which the seed chooses")
     parser.add_argument("--setting", default="*",
                         help="only those whose names match")
-    parser.add_argument("--plan", action="append", choices=("none", "partial"),
-                        help="only this kind; else both")
+    parser.add_argument("--plan", action="append",
+                        choices=("none", "partial", "zeros"),
+                        help="only this kind; else those of the setting")
     parser.add_argument("--table", action="store_true",
                         help="print the rows for docs/programs.md")
     parser.add_argument("programs", nargs="+", choices=names,
@@ -194,6 +197,8 @@ def leave_root(work, flakey):
     binary = os.path.join(work, "flakey")
     shutil.copy(flakey, binary)
     if os.geteuid() == 0:
+        # Servers that are killed leave shared memory behind.
+        ctypes.CDLL(None).unshare(CLONE_NEWIPC)
         os.chown(work, NOBODY, NOBODY)
         os.chown(binary, NOBODY, NOBODY)
         os.setgroups([])

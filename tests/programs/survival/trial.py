@@ -50,6 +50,10 @@ def choose_plan(rng, kind):
     """The words for flakey crash."""
     if kind == "none":
         return ("--keep", "none")
+    if kind == "zeros":
+        return ("--keep", "50%", "--order", rng.choice(("prefix", "any")),
+                "--torn", "page", "--fill", "zero",
+                "--seed", str(rng.getrandbits(31)))
     return ("--keep", f"{rng.randint(1, 99)}%",
             "--order", rng.choice(("prefix", "any")),
             "--torn", rng.choice(("none", "sector", "page")),
