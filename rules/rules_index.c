@@ -4,7 +4,8 @@
  * the hash of what its paths begin with, of what they end with, or of what their
  * last name begins with, whichever fewer other groups have in common; or, where
  * all of these are next to nothing, with those that are tried each time. A path
- * is hashed three times, and looked up at the lengths that occur.
+ * is hashed three times, and looked up at the lengths that occur. Where many
+ * groups have to be tried even so, what a path has led to is remembered.
  */
 #include "rules/rules_index.h"
 
@@ -13,6 +14,8 @@
 
 #include "rules/glob.h"
 #include "rules/rule_inside.h"
+#include "rules/rules.h"
+#include "rules/rules_memo.h"
 
 #define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
 #define HASH_FACTOR UINT64_C(0x100000001b3)
@@ -20,6 +23,8 @@
 #define BITS RULES_INDEX_WORD_BITS
 /* A group of more rules has their bits ready. */
 #define GROUP_SMALL 16
+/* So many that are tried for one path take longer than to remember it. */
+#define TRIED_MANY 4
 
 /* Where a group can be found; the last is not looked up, but tried. */
 enum side_kind {
@@ -58,7 +63,8 @@ struct side {
 
 struct rules_index {
 	size_t words;
-	unsigned int *any; /* places of rules that want no path */
+	struct rules_memo *memo; /* NULL: it is not worth it */
+	unsigned int *any;	 /* places of rules that want no path */
 	size_t any_count;
 	unsigned int *places; /* of the others, group by group */
 	struct group *groups;
@@ -275,6 +281,16 @@ static int fill(struct rules_index *index, struct rule *const *rules,
 	return r;
 }
 
+/* Whether a path may lead to many groups that have to be tried. */
+static bool is_slow(const struct rules_index *index)
+{
+	bool slow = index->sides[LOOSE].count > TRIED_MANY;
+	for (int s = 0; s < LOOSE; s++)
+		for (size_t i = 0; i <= index->sides[s].slot_mask; i++)
+			slow |= index->sides[s].slots[i].count > TRIED_MANY;
+	return slow;
+}
+
 struct rules_index *rules_index_new(struct rule *const *rules, size_t count,
 				    const uint64_t *members)
 {
@@ -285,11 +301,15 @@ struct rules_index *rules_index_new(struct rule *const *rules, size_t count,
 	index->any = calloc(count + 1, sizeof(*index->any));
 	index->places = calloc(count + 1, sizeof(*index->places));
 	index->groups = calloc(count + 1, sizeof(*index->groups));
-	if (index->any != NULL && index->places != NULL &&
-	    index->groups != NULL && fill(index, rules, count, members) == 0)
-		return index;
-	rules_index_free(index);
-	return NULL;
+	if (index->any == NULL || index->places == NULL ||
+	    index->groups == NULL || fill(index, rules, count, members) < 0) {
+		rules_index_free(index);
+		return NULL;
+	}
+	/* Without memory nothing is remembered. */
+	if (is_slow(index))
+		index->memo = rules_memo_new(index->words);
+	return index;
 }
 
 void rules_index_free(struct rules_index *index)
@@ -302,6 +322,7 @@ void rules_index_free(struct rules_index *index)
 	}
 	for (size_t i = 0; i < index->group_count; i++)
 		free(index->groups[i].bits);
+	rules_memo_free(index->memo);
 	free(index->groups);
 	free(index->places);
 	free(index->any);
@@ -364,8 +385,8 @@ static void find_in(const struct rules_index *index, enum side_kind kind,
 	}
 }
 
-void rules_index_find(const struct rules_index *index,
-		      const struct rules_path *path, uint64_t *found)
+static void find(const struct rules_index *index, const struct rules_path *path,
+		 uint64_t *found)
 {
 	const struct side *loose = &index->sides[LOOSE];
 	const char *slash = memrchr(path->bytes, '/', path->length_bytes);
@@ -379,4 +400,21 @@ void rules_index_find(const struct rules_index *index,
 		find_in(index, NAMES, &name, path, found);
 	}
 	try_groups(index, loose->list, loose->count, path, found);
+}
+
+void rules_index_find(const struct rules_index *index,
+		      const struct rules_path *path, uint64_t *found)
+{
+	uint64_t bits[RULES_MAX / BITS + 1];
+	if (index->memo == NULL) {
+		find(index, path, found);
+		return;
+	}
+	if (rules_memo_find(index->memo, path, found))
+		return;
+	memset(bits, 0, index->words * sizeof(*bits));
+	find(index, path, bits);
+	for (size_t w = 0; w < index->words; w++)
+		found[w] |= bits[w];
+	rules_memo_add(index->memo, path, bits);
 }

@@ -13,6 +13,7 @@
 #include "rules/rule_select.h"
 
 #define BITS RULES_INDEX_WORD_BITS
+#define SPARSE 6
 
 /* Some way to end a name that allows any error: it is the same rule. */
 static const char *const ends[] = {",force}", "{force}", "}"};
@@ -24,9 +25,21 @@ struct hull {
 	int64_t end;
 };
 
+/* Which users it is for, and what flags are to be set at least. */
+struct crowd {
+	uid_t first;
+	uid_t last;
+	int flags;
+};
+
 struct rules_table {
 	atomic_uint refs;
-	struct hull *hulls; /* of the rules, to be sifted fast */
+	/* Of the rules, to be sifted fast: what passes may not be meant all the
+	 * same. */
+	struct hull *hulls;
+	struct crowd *crowds;
+	bool has_ranges;
+	bool has_crowds;
 	struct rule **list;
 	size_t count;
 	uint64_t points;
@@ -40,6 +53,24 @@ static struct hull hull_of(const struct rule_select *select)
 		return (struct hull){INT64_MIN, INT64_MAX};
 	return (struct hull){select->ranges[0].begin,
 			     select->ranges[select->range_count - 1].end};
+}
+
+static struct crowd crowd_of(const struct rule_select *select)
+{
+	return (struct crowd){
+		.first = select->has_uid ? select->uid : 0,
+		.last = select->has_uid ? select->uid : (uid_t)-1,
+		.flags = select->has_flags ? select->flags : 0,
+	};
+}
+
+static void add_selectors(struct rules_table *table, size_t place)
+{
+	const struct rule_select *select = &table->list[place]->select;
+	table->hulls[place] = hull_of(select);
+	table->crowds[place] = crowd_of(select);
+	table->has_ranges |= select->range_count > 0;
+	table->has_crowds |= select->has_uid || select->has_flags;
 }
 
 static int make_index(struct rules_table *table, enum rule_point point,
@@ -76,9 +107,12 @@ struct rules_table *rules_table_new(struct rule **list, size_t count)
 	table->count = count;
 	uint64_t *members = calloc(rules_table_words(table), sizeof(*members));
 	table->hulls = calloc(count + 1, sizeof(*table->hulls));
-	int r = members == NULL || table->hulls == NULL ? -1 : 0;
+	table->crowds = calloc(count + 1, sizeof(*table->crowds));
+	int r = members == NULL || table->hulls == NULL || table->crowds == NULL
+			? -1
+			: 0;
 	for (size_t i = 0; r == 0 && i < count; i++)
-		table->hulls[i] = hull_of(&list[i]->select);
+		add_selectors(table, i);
 	for (int point = 0; r == 0 && point < RULE_POINT_COUNT; point++) {
 		r = make_index(table, (enum rule_point)point, false, members);
 		if (r == 0)
@@ -109,6 +143,7 @@ void rules_table_unref(struct rules_table *table)
 		rule_unref(table->list[i]);
 	free(table->list);
 	free(table->hulls);
+	free(table->crowds);
 	free(table);
 }
 
@@ -188,6 +223,12 @@ static bool matches_to(const struct glob *glob, const struct rule_hit *hit)
 	return matches;
 }
 
+/* Where each rule is looked at for what it costs to look at all fast. */
+static bool is_sparse(uint64_t found)
+{
+	return __builtin_popcountll(found) <= SPARSE;
+}
+
 /* Takes away most of those that are for other bytes, when there are many. */
 static void sift_ranges(const struct rules_table *table,
 			const struct rule_hit *hit, uint64_t *found)
@@ -201,13 +242,35 @@ static void sift_ranges(const struct rules_table *table,
 		size_t first = w * BITS;
 		size_t count = table->count - first;
 		uint64_t inside = 0;
-		if (found[w] == 0)
+		if (is_sparse(found[w]))
 			continue;
 		for (size_t i = 0; i < count && i < BITS; i++) {
 			const struct hull *hull = &table->hulls[first + i];
 			inside |= (uint64_t)((hull->begin < end) &
 					     (hull->end > begin))
 				  << i;
+		}
+		found[w] &= inside;
+	}
+}
+
+/* And those that are for other users, or files that are opened otherwise. */
+static void sift_crowds(const struct rules_table *table,
+			const struct rule_hit *hit, uint64_t *found)
+{
+	for (size_t w = 0; w < rules_table_words(table); w++) {
+		size_t first = w * BITS;
+		size_t count = table->count - first;
+		uint64_t inside = 0;
+		if (is_sparse(found[w]))
+			continue;
+		for (size_t i = 0; i < count && i < BITS; i++) {
+			const struct crowd *crowd = &table->crowds[first + i];
+			inside |=
+				(uint64_t)((crowd->first <= hit->uid) &
+					   (crowd->last >= hit->uid) &
+					   ((crowd->flags & ~hit->flags) == 0))
+				<< i;
 		}
 		found[w] &= inside;
 	}
@@ -243,6 +306,9 @@ void rules_table_select(const struct rules_table *table,
 	rules_index_find_any(index, found);
 	if (hit->path != NULL && rules_index_wants_path(index))
 		select_by_path(index, hit, found);
-	sift_ranges(table, hit, found);
+	if (table->has_ranges)
+		sift_ranges(table, hit, found);
+	if (table->has_crowds)
+		sift_crowds(table, hit, found);
 	sift(table, hit, found);
 }

@@ -657,14 +657,17 @@ static void the_index_finds_what_matches(void **state)
 	seed_start(&seed);
 	for (unsigned long set = 0; set < seed_steps(RANDOM_SETS); set++) {
 		char patterns[RANDOM_RULES][40];
-		char text[RANDOM_RULES * 80] = "";
+		char text[RANDOM_RULES * 100] = "";
+		uid_t users[RANDOM_RULES];
 		uint64_t wanted[RANDOM_RULES] = {0};
 		size_t count = seed_below(&seed, RANDOM_RULES) + 1;
 		for (size_t i = 0; i < count; i++) {
 			write_pattern(&seed, patterns[i]);
+			const char *form = i % 3 > 0 ? "," : ",flags=O_SYNC,";
+			users[i] = seed_below(&seed, 4);
 			sprintf(text + strlen(text),
-				"fs/write{path=%s,offset=%zu..}=off\n",
-				patterns[i], i);
+				"fs/write{path=%s,offset=%zu..%suid=%u}=off\n",
+				patterns[i], i, form, (unsigned int)users[i]);
 		}
 		struct rules *rules = rules_of(text);
 		for (int h = 0; h < RANDOM_HITS; h++) {
@@ -673,9 +676,16 @@ static void the_index_finds_what_matches(void **state)
 			struct rule_hit hit = hit_of(RULE_FS_WRITE, &file);
 			write_path(&seed, path);
 			hit.offset_bytes = RANDOM_RULES;
+			hit.uid = seed_below(&seed, 4);
+			hit.flags = seed_below(&seed, 2) ? O_SYNC : 0;
+			/* What was found once is remembered. */
+			assert_false(fires(rules, &hit));
 			assert_false(fires(rules, &hit));
 			for (size_t i = 0; i < count; i++)
-				wanted[i] += matches(patterns[i], path);
+				if (matches(patterns[i], path) &&
+				    hit.uid == users[i] &&
+				    (i % 3 > 0 || hit.flags != 0))
+					wanted[i] += 2;
 		}
 		struct tally tally = {0, wanted};
 		rules_visit(rules, NULL, compare_hits, &tally, NULL);
