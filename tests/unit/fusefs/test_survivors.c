@@ -599,8 +599,9 @@ static const char *find_lie(char *report)
 		if (next != NULL)
 			*next++ = '\0';
 		if (sscanf(line, "data %31s %d..%d", path, &from, &to) != 3 ||
-		    path[0] != '/' || strstr(line, "garbage") != NULL)
-			continue;
+		    path[0] != '/' || strchr(path, '(') != NULL ||
+		    strstr(line, "garbage") != NULL)
+			continue; /* one without a path, or with any bytes */
 		if (!is_kept_at(path, from, to + 1,
 				strstr(line, "zeros") != NULL))
 			return line;
