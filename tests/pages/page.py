@@ -1,14 +1,14 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-"""page.py [--paste] --tools DIR... [--libraries DIR... --pkg-config DIR] PAGE
+"""page.py [--paste] OPTION... PAGE
 
 Types what a page of the manual shows into a shell, and compares what is printed. If
 this fails, a reader who does what the page says does not get what it shows.
 
 Of a page's blocks
 
-    ```LANGUAGE NAME         is a file, there when the reader has come to it; where
-                             the folder PAGE/ has a file of that name, its content
+    ```LANGUAGE NAME         is a file, there when the reader has come to it
+    ```LANGUAGE from=NAME    is a part of a file of the folder PAGE/
     ```console [needs=X,Y]   is typed in, where the commands X and Y are there:
                              `$ COMMAND`, `> ITS NEXT LINE`, and what is printed
     ```LANGUAGE by-hand      is looked at by nobody
@@ -16,7 +16,9 @@ Of a page's blocks
 and there are no others. The shell of a page begins in an empty directory, or in a
 copy of the folder that has the page's name, and goes on from block to block. Times
 and seeds are not compared; `...` stands for anything within a line, and alone for
-any lines. --paste puts what is printed into the page instead."""
+any lines. --paste puts what is printed into the page instead. --tools, --libraries
+and --pkg-config name folders of what is installed, --command go=/usr/bin/go-12 what a
+command is called here that is there under no such name."""
 
 import argparse
 import difflib
@@ -57,6 +59,12 @@ class Block:
             else:
                 self.commands[-1][1].append(line)
 
+    def is_part(self):
+        return self.info[0].startswith("from=")
+
+    def is_file(self):
+        return len(self.info) == 1 and self.info != ["by-hand"]
+
     def lacks(self):
         return [name for name in self.needs if not shutil.which(name)]
 
@@ -76,12 +84,11 @@ def page_complaints(text, blocks, folder):
             continue
         if len(block.info) != 1:
             yield f"line {block.line}: a block that is neither a file nor typed in"
-        elif block.info != ["by-hand"] and folder:
-            path = os.path.join(folder, block.info[0])
-            if os.path.exists(path):
-                with open(path, encoding="utf-8") as file:
-                    if file.read() != block.text:
-                        yield f"line {block.line}: not what is in {path}"
+        elif block.is_part():
+            path = os.path.join(folder or "", block.info[0].removeprefix("from="))
+            with open(path, encoding="utf-8") as file:
+                if block.text not in file.read():
+                    yield f"line {block.line}: not a part of {path}"
     prose = BLOCK.sub("", text)
     for match in INDENTED.finditer(prose):
         before = prose[:match.start()].rstrip("\n").rsplit("\n", 1)[-1]
@@ -94,7 +101,7 @@ def script_of(blocks, files):
     lines = [f"cd '{files}/begin'"]
     for number, block in enumerate(blocks):
         if block.language != "console":
-            if block.info == ["by-hand"]:
+            if not block.is_file() or block.is_part():
                 continue
             path = os.path.join(files, str(number))
             with open(path, "w", encoding="utf-8") as file:
@@ -117,7 +124,13 @@ def environment(options, work):
     for name in "CFLAGS", "LDFLAGS", "MAKEFLAGS", "NO_COLOR", "ENV":
         env.pop(name, None)
     path = env.get("PATH", "/usr/bin:/bin")
-    env["PATH"] = ":".join([*map(os.path.abspath, options.tools), path])
+    commands = os.path.join(work, "bin")
+    os.mkdir(commands)
+    for name, target in (command.split("=") for command in options.command):
+        if not shutil.which(name):
+            os.symlink(target, os.path.join(commands, name))
+    env["PATH"] = ":".join([*map(os.path.abspath, options.tools), path, commands])
+    os.environ["PATH"] = env["PATH"]
     env["LD_LIBRARY_PATH"] = ":".join(map(os.path.abspath, options.libraries))
     env["PKG_CONFIG_PATH"] = os.path.abspath(options.pkg_config)
     env["LC_ALL"] = "C.UTF-8"
@@ -218,6 +231,7 @@ def main():
     parser.add_argument("--tools", nargs="+", required=True)
     parser.add_argument("--libraries", nargs="+", default=[])
     parser.add_argument("--pkg-config", default="")
+    parser.add_argument("--command", action="append", default=[])
     parser.add_argument("page")
     options = parser.parse_args()
     with open(options.page, encoding="utf-8") as file:
