@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "store.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@ static int write_all(int directory, const char *name, const char *text)
 {
 	size_t size = strlen(text);
 	int result = 0;
-	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	int fd = openat(directory, name,
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return -errno;
@@ -27,7 +29,7 @@ int store_put(const char *directory, const char *name, const char *text)
 	int fd, result;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	fd = open(directory, O_RDONLY | O_DIRECTORY);
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	result = write_all(fd, temporary, text);

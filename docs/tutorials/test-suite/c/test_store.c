@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
 #include <flakey.h>
@@ -68,7 +69,7 @@ static void assert_color_is(const char *wanted)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/color", mnt);
-	fd = open(path, O_RDONLY);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_true(read(fd, text, sizeof(text) - 1) >= 0);
 	close(fd);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 use std::fs::{rename, File};
 use std::io::{Result, Write};
 use std::path::Path;

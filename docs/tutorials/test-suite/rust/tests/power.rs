@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::{env, fs};
