@@ -30,16 +30,27 @@ static int open_directory(int dirfd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool move_name(const struct move *move, const char *from, const char *to)
+{
+	return renameat2(move->from, from, move->top, to, RENAME_NOREPLACE) ==
+		       0 ||
+	       errno == EEXIST;
+}
+
 static int move_entry(void *user, const struct dirent *entry)
 {
 	const struct move *move = user;
 	char moved[32];
 	snprintf(moved, sizeof(moved), "-%lu", (*move->next)++);
-	if (renameat2(move->from, entry->d_name, move->top, moved,
-		      RENAME_NOREPLACE) < 0 &&
-	    errno != EEXIST)
-		return -errno;
-	return 0;
+	if (move_name(move, entry->d_name, moved))
+		return 0;
+	/* Only who may write to a directory may give it another parent. */
+	if (errno == EACCES &&
+	    fchmodat(move->from, entry->d_name, 0700, AT_SYMLINK_NOFOLLOW) ==
+		    0 &&
+	    move_name(move, entry->d_name, moved))
+		return 0;
+	return -errno;
 }
 
 /* Moves what is in the directory up to where it is. */
