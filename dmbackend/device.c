@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -71,6 +73,10 @@ static bool kernel_has_it(void)
  * is no device mapper. */
 int device_available(struct errmsg *reterr_why)
 {
+	struct dm_ioctl version = {
+		.version = {DM_VERSION_MAJOR},
+		.data_size = sizeof(version),
+	};
 	cleanup_fd int fd = -1;
 
 	if (geteuid() != 0) {
@@ -86,6 +92,14 @@ int device_available(struct errmsg *reterr_why)
 			   "'%s' may not be opened: start the container with "
 			   "--privileged, or use --backend fuse",
 			   CONTROL_NODE);
+		return -EPERM;
+	}
+	if (fd >= 0 && ioctl(fd, DM_VERSION, &version) < 0 &&
+	    (errno == EACCES || errno == EPERM)) {
+		errmsg_set(reterr_why,
+			   "the dm backend needs CAP_SYS_ADMIN, which this "
+			   "container has not got: start it with --privileged, "
+			   "or use --backend fuse");
 		return -EPERM;
 	}
 	if (!kernel_has_it()) {
@@ -184,6 +198,44 @@ int device_find(const char *uuid, struct device_info *ret_info,
 	dm_lib_release();
 	pthread_mutex_unlock(&device_mutex);
 	return r;
+}
+
+/* A list of records, each with the distance to the next. */
+static size_t
+take_names(const struct dm_names *names, const char *prefix,
+	   char ret_names[static DEVICE_LIST_MAX][DEVICE_NAME_MAX])
+{
+	size_t count = 0;
+
+	while (names && names->dev && count < DEVICE_LIST_MAX) {
+		if (strncmp(names->name, prefix, strlen(prefix)) == 0 &&
+		    strlen(names->name) < DEVICE_NAME_MAX)
+			strcpy(ret_names[count++], names->name);
+		if (names->next == 0)
+			break;
+		names = (const struct dm_names *)(const void *)((const char *)
+									names +
+								names->next);
+	}
+	return count;
+}
+
+size_t device_list(const char *prefix,
+		   char ret_names[static DEVICE_LIST_MAX][DEVICE_NAME_MAX])
+{
+	struct dm_task *task;
+	size_t count = 0;
+
+	pthread_mutex_lock(&device_mutex);
+	prepare_locked();
+	task = dm_task_create(DM_DEVICE_LIST);
+	if (task && dm_task_run(task))
+		count = take_names(dm_task_get_names(task), prefix, ret_names);
+	if (task)
+		dm_task_destroy(task);
+	dm_lib_release();
+	pthread_mutex_unlock(&device_mutex);
+	return count;
 }
 
 int device_create(const char *name, const char *uuid, struct errmsg *reterr_why)

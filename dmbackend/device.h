@@ -11,6 +11,7 @@
 #define FLAKEY_DMBACKEND_DEVICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct errmsg;
@@ -37,6 +38,12 @@ int device_check_name(const char *name, struct errmsg *reterr_why);
 /* Looks a device up by its uuid. -ENXIO: there is none. */
 int device_find(const char *uuid, struct device_info *ret_info,
 		struct errmsg *reterr_why);
+
+/* Writes the names of devices that begin so into ret_names, and returns how many
+ * there are, DEVICE_LIST_MAX at most; 0 after a failure, too. */
+#define DEVICE_LIST_MAX 64
+size_t device_list(const char *prefix,
+		   char ret_names[static DEVICE_LIST_MAX][DEVICE_NAME_MAX]);
 
 /* Makes a device without a table. -EBUSY: the name or uuid is taken. */
 int device_create(const char *name, const char *uuid,

@@ -25,6 +25,7 @@
 #include "controlfs/controlfs_mount.h"
 #include "dmbackend/disk.h"
 #include "dmbackend/disk_verbs.h"
+#include "dmbackend/examine.h"
 #include "dmbackend/mounts.h"
 #include "dmbackend/power.h"
 #include "dmbackend/switcher.h"
@@ -270,6 +271,8 @@ static int set_up(struct dmbackend *backend,
 	    !(backend->mkfs_options = strdup(config->mkfs_options)))
 		return no_memory(reterr_why);
 	r = device_available(reterr_why);
+	if (r == 0)
+		examine_clean_up();
 	if (r == 0)
 		r = mounts_check_options(backend->setup.filesystem->name,
 					 options, reterr_why);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,15 @@
 #define SCRATCH_SECTORS (SCRATCH_BYTES / 512)
 #define BLOCK_BYTES 4096
 #define MARK 0xa5
+/* Both with the number of the process behind. */
+#define NAME "flakey-scratch-"
+#define UUID "FLAKEY-SCRATCH-"
 
 struct scratch {
 	char name[DEVICE_NAME_MAX];
 	char loop[LOOPDEV_PATH_MAX];
 	int loop_fd;
+	int fd; /* of the device: who has it open lives */
 	bool made;
 };
 
@@ -41,6 +46,47 @@ static int load(const struct scratch *scratch, const struct mode *mode,
 				   reterr_why);
 }
 
+/* One with an open node is in use, perhaps in another container, where processes
+ * have other numbers. One of a living process may be in the making. */
+void examine_clean_up(void)
+{
+	char names[DEVICE_LIST_MAX][DEVICE_NAME_MAX];
+	size_t count = device_list(NAME, names);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *number = names[i] + strlen(NAME);
+		char uuid[DEVICE_NAME_MAX];
+		struct device_info info;
+		int pid = atoi(number);
+
+		(void)snprintf(uuid, sizeof(uuid), UUID "%.40s", number);
+		if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH ||
+		    device_find(uuid, &info, NULL) < 0 || info.open_count > 0)
+			continue;
+		(void)device_remove(names[i], NULL); /* frees the loop */
+	}
+}
+
+static int scratch_open_node(struct scratch *scratch, const char *uuid,
+			     struct errmsg *reterr_why)
+{
+	char path[DEVICE_PATH_MAX];
+	struct device_info info;
+	int r = device_find(uuid, &info, reterr_why);
+
+	if (r < 0)
+		return r;
+	device_path(&info, path);
+	scratch->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (scratch->fd >= 0)
+		return 0;
+	r = -errno;
+	errmsg_set(reterr_why,
+		   "cannot open '%s': %s; a container needs the host's /dev",
+		   path, strerrordesc_np(-r));
+	return r;
+}
+
 static int scratch_open(struct scratch *scratch, struct errmsg *reterr_why)
 {
 	const struct mode allow = {.kind = MODE_ALLOW_WRITES};
@@ -48,18 +94,19 @@ static int scratch_open(struct scratch *scratch, struct errmsg *reterr_why)
 	char uuid[DEVICE_NAME_MAX];
 	int r;
 
-	*scratch = (struct scratch){.loop_fd = -1};
+	*scratch = (struct scratch){.loop_fd = -1, .fd = -1};
 	if (fd < 0 || ftruncate(fd, SCRATCH_BYTES) < 0) {
 		errmsg_set(reterr_why, "no memory for a scratch disk");
 		return -ENOMEM;
 	}
+	examine_clean_up();
 	r = loopdev_attach(fd, "flakey-scratch", &scratch->loop_fd,
 			   scratch->loop, reterr_why);
 	if (r < 0)
 		return r;
-	(void)snprintf(scratch->name, sizeof(scratch->name),
-		       "flakey-scratch-%d", getpid());
-	(void)snprintf(uuid, sizeof(uuid), "FLAKEY-SCRATCH-%d", getpid());
+	(void)snprintf(scratch->name, sizeof(scratch->name), NAME "%d",
+		       getpid());
+	(void)snprintf(uuid, sizeof(uuid), UUID "%d", getpid());
 	r = device_create(scratch->name, uuid, reterr_why);
 	if (r < 0)
 		return r;
@@ -67,11 +114,15 @@ static int scratch_open(struct scratch *scratch, struct errmsg *reterr_why)
 	r = load(scratch, &allow, reterr_why);
 	if (r == -EINVAL)
 		errmsg_set(reterr_why, "run 'modprobe dm-flakey' on the host");
-	return r == 0 ? device_resume(scratch->name, reterr_why) : r;
+	if (r == 0)
+		r = device_resume(scratch->name, reterr_why);
+	return r == 0 ? scratch_open_node(scratch, uuid, reterr_why) : r;
 }
 
 static void scratch_close(struct scratch *scratch)
 {
+	if (scratch->fd >= 0)
+		(void)close(scratch->fd); /* was only read */
 	if (scratch->made)
 		(void)device_remove(scratch->name, NULL); /* nothing uses it */
 	if (scratch->loop_fd >= 0)
@@ -87,19 +138,15 @@ static int read_corruption(const struct scratch *scratch,
 		.value = MARK,
 	};
 	cleanup_free void *block = NULL;
-	cleanup_fd int fd = -1;
-	char path[DEVICE_PATH_MAX];
 	int r = load(scratch, &corrupt, reterr_why);
 
 	if (r == 0)
 		r = device_resume(scratch->name, reterr_why);
 	if (r < 0)
 		return r;
-	(void)snprintf(path, sizeof(path), "/dev/mapper/%s", scratch->name);
-	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (fd < 0 || posix_memalign(&block, BLOCK_BYTES, BLOCK_BYTES) != 0 ||
-	    pread(fd, block, BLOCK_BYTES, 0) != BLOCK_BYTES) {
-		errmsg_set(reterr_why, "cannot read from '%s'", path);
+	if (posix_memalign(&block, BLOCK_BYTES, BLOCK_BYTES) != 0 ||
+	    pread(scratch->fd, block, BLOCK_BYTES, 0) != BLOCK_BYTES) {
+		errmsg_set(reterr_why, "cannot read from '%s'", scratch->name);
 		return -EIO;
 	}
 	return ((unsigned char *)block)[0] == MARK;

@@ -29,4 +29,7 @@ void examine_host(examine_fn *each, void *user);
  * the table and does nothing; negative: cannot be found out. */
 int examine_read_corruption(struct errmsg *reterr_why);
 
+/* Removes the scratch devices of those who were killed while they looked. */
+void examine_clean_up(void);
+
 #endif

@@ -113,6 +113,12 @@ int mounts_mount(const char *device, const char *mountpoint, const char *fstype,
 	mnt_free_context(context);
 	if (r == 0)
 		return 0;
+	if (r == -EEXIST && strcmp(fstype, "btrfs") == 0) {
+		errmsg_set(reterr_why,
+			   "a copy of this btrfs is mounted, and this kernel "
+			   "cannot tell the two apart: unmount that first");
+		return r;
+	}
 	errmsg_set(reterr_why,
 		   "cannot mount '%s' on '%.200s': %s; the kernel's log "
 		   "('dmesg') may say more",

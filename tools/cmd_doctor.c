@@ -93,17 +93,23 @@ static bool has_program(const char *program)
 	return false;
 }
 
-static void look_at_fuse(struct report *report)
+static void look_at_node(struct report *report, const char *what)
 {
 	cleanup_fd int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	bool root = geteuid() == 0;
-	bool may = own_status("CapBnd", 16) >> BIT_SYS_ADMIN & 1;
 	bool closed = fd < 0 && (errno == EACCES || errno == EPERM);
 
-	add(report, "/dev/fuse", true, fd >= 0,
+	add(report, what, true, fd >= 0,
 	    closed ? "it may not be opened: as root, 'chmod 0666 /dev/fuse'; "
 		     "a container: " CONTAINER
 		   : "run 'modprobe fuse' on the host; a container: " CONTAINER);
+}
+
+static void look_at_fuse(struct report *report)
+{
+	bool root = geteuid() == 0;
+	bool may = own_status("CapBnd", 16) >> BIT_SYS_ADMIN & 1;
+
+	look_at_node(report, "/dev/fuse");
 	if (root) {
 		add(report, "the right to mount", true, may,
 		    "the container has no CAP_SYS_ADMIN: " CONTAINER);
@@ -125,11 +131,8 @@ static void add_item(void *user, const struct examine_item *item)
 
 static void look_at_dm(struct report *report)
 {
-	cleanup_fd int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-
 	examine_host(add_item, report);
-	add(report, "/dev/fuse, for the control files", true, fd >= 0,
-	    "run 'modprobe fuse' on the host");
+	look_at_node(report, "/dev/fuse, for the control files");
 }
 
 #else
