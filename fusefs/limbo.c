@@ -334,6 +334,18 @@ int limbo_take_data_locked(struct volume *volume, struct inode *inode,
 	return r;
 }
 
+int limbo_put_locked(struct volume *volume, struct inode *inode,
+		     const struct record_piece *piece)
+{
+	return put_bytes(volume, inode->limbo, piece);
+}
+
+void limbo_reach_locked(struct inode *inode, int64_t size_bytes)
+{
+	if (inode->limbo->size_bytes < size_bytes)
+		inode->limbo->size_bytes = size_bytes;
+}
+
 void limbo_take_times_locked(struct inode *inode)
 {
 	inode->limbo->times[0] = inode->atime;

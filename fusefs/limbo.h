@@ -68,6 +68,11 @@ int limbo_take_record_locked(struct volume *volume, struct record *record);
  * writing. */
 int limbo_take_data_locked(struct volume *volume, struct inode *inode,
 			   int64_t from, int64_t to);
+/* Bytes that the live image does not have; takes a hold of its own. */
+int limbo_put_locked(struct volume *volume, struct inode *inode,
+		     const struct record_piece *piece);
+/* It is at least so long. */
+void limbo_reach_locked(struct inode *inode, int64_t size_bytes);
 void limbo_take_times_locked(struct inode *inode);
 
 /* A file without any name is paid for as it is: there are no records. */

@@ -9,6 +9,8 @@
 
 #include "fusefs/apply.h"
 #include "fusefs/dentry.h"
+#include "fusefs/extents.h"
+#include "fusefs/fault.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/logtree.h"
@@ -327,6 +329,14 @@ static int sync_times(struct partial *partial, struct inode *inode)
 	return r;
 }
 
+static bool is_dirty(struct inode *inode)
+{
+	slimlock_read(&inode->lock);
+	bool dirty = inode->extents != NULL && inode->extents->dirty_bytes > 0;
+	slimlock_unlock(&inode->lock);
+	return dirty;
+}
+
 int logtree_sync(struct partial *partial, struct inode *inode,
 		 const struct commit_range *range)
 {
@@ -350,8 +360,9 @@ int logtree_sync(struct partial *partial, struct inode *inode,
 		r = take(partial);
 	if (r == 0)
 		r = sync_times(partial, inode);
-	/* What the log says is not all there: the next one commits. */
-	if (r != 0)
+	/* What the log says is not all there: the next one commits. One that
+	 * goes on with its data later logs all again. */
+	if (r != 0 && !(r == -FAULT_AGAIN && is_dirty(inode)))
 		logtree_refuse(volume);
 	return r;
 }

@@ -9,9 +9,11 @@
 #include "fusefs/commit.h"
 #include "fusefs/dentry.h"
 #include "fusefs/extents.h"
+#include "fusefs/fault_store.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
+#include "fusefs/limbo_pass.h"
 #include "fusefs/profile.h"
 #include "fusefs/step.h"
 #include "fusefs/store.h"
@@ -324,8 +326,13 @@ static int sync_own_data(struct partial *partial, struct inode *inode,
 	     i++) {
 		bool limbo = inode->limbo != NULL &&
 			     partial->mode == MODE_ALLOW_WRITES;
-		r = limbo ? pay_data(partial, inode, range)
-			  : writeback_inode(&writeback, inode);
+		if (limbo &&
+		    fault_store_armed(partial->volume, RULE_STORE_WRITE))
+			r = limbo_pass(&writeback, inode);
+		else if (limbo)
+			r = pay_data(partial, inode, range);
+		else
+			r = writeback_inode(&writeback, inode);
 		if (r != WRITEBACK_WAITS)
 			break;
 		partial->target = partial->volume->journal.seq;

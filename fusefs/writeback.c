@@ -251,10 +251,8 @@ static int copy_pieces(const struct writeback *writeback, struct inode *inode,
 	return r;
 }
 
-/* What rules have kept from the store is shown as what it is. 0, or the error
- * that the file is told. */
-static int lose(const struct writeback *writeback, struct inode *inode,
-		struct apply_lost *lost)
+int writeback_lose(const struct writeback *writeback, struct inode *inode,
+		   struct apply_lost *lost)
 {
 	int r = 0;
 	if (lost->dropped.count > 0)
@@ -300,7 +298,7 @@ int writeback_pieces(const struct writeback *writeback, struct inode *inode,
 	r = look_before(volume, inode, fd, &before);
 	if (r == 0)
 		r = copy_pieces(writeback, inode, fd, pieces, &before, &lost);
-	int told = lose(writeback, inode, &lost);
+	int told = writeback_lose(writeback, inode, &lost);
 	uint64_t blocks = r == 0 ? blocks_after(fd, &before, pieces) : 0;
 	slimlock_write(&inode->lock);
 	if (r == 0) {
@@ -419,6 +417,33 @@ static void end_flush(struct inode *inode)
 	slimlock_write(&inode->lock);
 	inode->written->flushing--;
 	slimlock_unlock(&inode->lock);
+}
+
+int writeback_hold_limbo(const struct writeback *writeback, struct inode *inode,
+			 struct record_pieces *ret_pieces)
+{
+	struct record_pieces pieces = {0};
+	int r = 0;
+	slimlock_write(&inode->lock);
+	if (writeback_waits(writeback->volume, inode, true))
+		r = WRITEBACK_WAITS;
+	else if (inode->extents != NULL && inode->extents->dirty_bytes > 0)
+		r = hold_dirty(writeback, inode, -1, &pieces);
+	if (r == 0 && pieces.count > 0)
+		inode->written->flushing++;
+	slimlock_unlock(&inode->lock);
+	if (r == 0)
+		*ret_pieces = pieces;
+	else
+		drop_pieces(writeback->volume, &pieces);
+	return r;
+}
+
+void writeback_release(const struct writeback *writeback, struct inode *inode,
+		       struct record_pieces *pieces)
+{
+	end_flush(inode);
+	drop_pieces(writeback->volume, pieces);
 }
 
 static int write_inode(const struct writeback *writeback, struct inode *inode,

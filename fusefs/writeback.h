@@ -11,6 +11,7 @@
 
 #include "common/mode.h"
 
+struct apply_lost;
 struct inode;
 struct record_pieces;
 struct volume;
@@ -42,6 +43,17 @@ int writeback_inode(const struct writeback *writeback, struct inode *inode);
  * Nobody may change the file meanwhile. 0 or an error of the store. */
 int writeback_pieces(const struct writeback *writeback, struct inode *inode,
 		     struct record_pieces *pieces);
+
+/* For data that goes into limbo: holds what there is of it, until it is given to
+ * writeback_release(). 0, WRITEBACK_WAITS or -ENOMEM: then nothing is held. */
+int writeback_hold_limbo(const struct writeback *writeback, struct inode *inode,
+			 struct record_pieces *ret_pieces);
+void writeback_release(const struct writeback *writeback, struct inode *inode,
+		       struct record_pieces *pieces);
+/* What rules have kept from the disk is shown as what it is; frees the lists. 0,
+ * or the error that the file is told. */
+int writeback_lose(const struct writeback *writeback, struct inode *inode,
+		   struct apply_lost *lost);
 
 /* Whether such records are there. In limbo data does not wait for a name. */
 bool writeback_waits(struct volume *volume, struct inode *inode, bool limbo);

@@ -222,6 +222,57 @@ def test_together():
         os.close(fd)
 
 
+def new_file(mount, rule, name):
+    """The first sync of a new file, and of its directory: the errno."""
+    mount.rules(rule + "\n")
+    fd = write(mount.path(name), b"abcdefgh")
+    said = errno_of(os.fsync, fd)
+    mount.rules("")
+    root = os.open(mount.dir, os.O_RDONLY | os.O_CLOEXEC)
+    # Only there the file's own sync pays for its name.
+    if mount.profile == "posix":
+        os.fsync(root)
+    os.close(root)
+    return fd, said
+
+
+def test_new_files(profile):
+    """What has no name in the store yet goes to the disk all the same."""
+    with Mount("--profile", profile) as mount:
+        mount.profile = profile
+        os.close(write(mount.path("other"), b"x"))
+        for name, rule, want, have in (
+                ("a", "store/write=sleep(1ms)", None, b"abcdefgh"),
+                ("b", "store/write=drop", None, bytes(8)),
+                ("c", "store/write=corrupt(zero, at=1)", None, b"a\0cdefgh"),
+                ("d", "store/write=sleep(1ms)\nstore/write{path=d}=drop\n"
+                 "store/*=sleep(1ms)", None, bytes(8)),
+                ("e", "store/write{when=after}=return(EIO)", errno.EIO, None)):
+            fd, said = new_file(mount, rule, name)
+            point(f"{profile}: {rule.split()[0]}: first sync", want, said)
+            if have is not None:
+                point("the store has", have, mount.stored(name))
+                # Of what is on the disk it sees what is there.
+                point("the program sees", have if name == "c" else b"abcdefgh",
+                      os.pread(fd, 9, 0))
+            os.close(fd)
+        point("others are as they were", profile == "posix",
+              mount.stored("other") is not None)
+        fd, said = new_file(mount, "store/write=return(EIO)", "f")
+        point("an error is told", errno.EIO, said)
+        point("once", None, errno_of(os.fsync, fd))
+        os.pwrite(fd, b"ABCDEFGH", 0)
+        os.fsync(fd)
+        os.close(fd)
+        fd, said = new_file(mount, "store/write=nospace(4)", "g")
+        point("a full disk is told", errno.ENOSPC, said)
+        point("until it is not full", None, errno_of(os.fsync, fd))
+        os.close(fd)
+        mount.verb("sync")
+        point("then all is there", [b"ABCDEFGH", b"abcdefgh"],
+              [mount.stored("f"), mount.stored("g")])
+
+
 def sleeper(mount, name):
     """A program that reads a file, as the rules will have it."""
     return subprocess.Popen(["cat", mount.path(name)],
@@ -253,6 +304,8 @@ def main():
     test_impossible()
     test_harm()
     test_together()
+    test_new_files("btrfs")
+    test_new_files("posix")
     test_forgetting()
     print(f"1..{count}")
     sys.exit(failed > 0)
