@@ -15,6 +15,7 @@
 #include "fusefs/scratch.h"
 #include "fusefs/store.h"
 #include "fusefs/volume.h"
+#include "fusefs/writeback.h"
 
 /* Writes the next bytes of a piece: how many, or an error. A buffer is made when
  * it is first needed, for what is not in memory. */
@@ -239,8 +240,12 @@ int apply_lose(struct volume *volume, struct inode *inode,
 		clean_part(inode, &lost->dropped.list[i]);
 	slimlock_unlock(&inode->lock);
 	/* Without memory it stays dirty, and is tried again. */
-	if (error < 0)
-		(void)refuse_pieces(volume, inode, &lost->refused, -error);
+	if (error < 0 &&
+	    refuse_pieces(volume, inode, &lost->refused, -error) == 0) {
+		pthread_mutex_lock(&volume->lock);
+		writeback_diverge_locked(volume, inode, error);
+		pthread_mutex_unlock(&volume->lock);
+	}
 	free(lost->dropped.list);
 	free(lost->refused.list);
 	return error;

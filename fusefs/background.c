@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "fusefs/commit.h"
+#include "fusefs/fault_commit.h"
 #include "fusefs/inode.h"
 #include "fusefs/ops.h"
 #include "fusefs/shutdown.h"
@@ -63,7 +64,10 @@ static void commit_old(struct background *background)
 		return;
 	uint64_t records = volume->journal.count;
 	/* Failed or not: the next look tries again what stayed. */
-	int r = commit_by_itself(volume);
+	struct fault_commit asked;
+	int r = fault_commit_begin(&asked, volume, NULL);
+	if (r == 0)
+		r = fault_commit_end(&asked, commit_by_itself(volume));
 	event_add(volume->events, "background-commit",
 		  "\"records\":%llu,\"failed\":%s", (unsigned long long)records,
 		  r < 0 ? "true" : "false");

@@ -6,14 +6,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/cleanup.h"
 #include "common/event.h"
 #include "common/text.h"
 #include "fusefs/apply.h"
 #include "fusefs/data.h"
 #include "fusefs/dentry.h"
 #include "fusefs/disk.h"
+#include "fusefs/errseq.h"
 #include "fusefs/extents.h"
 #include "fusefs/fault.h"
+#include "fusefs/fault_store.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/limbo.h"
@@ -158,6 +161,15 @@ static void keep_dropped(struct volume *volume, struct inode *inode)
 	pthread_mutex_unlock(&volume->times_lock);
 }
 
+void writeback_diverge_locked(struct volume *volume, struct inode *inode,
+			      int error)
+{
+	inode->diverged = true;
+	inode->times_dropped = true;
+	keep_dropped(volume, inode);
+	writeback_log_locked(volume, inode, "write-error", strerror(-error));
+}
+
 /* Where the pages are dropped, nothing has changed that a commit would store: its
  * times go the same way. */
 static void forget_change_locked(struct volume *volume, struct inode *inode)
@@ -197,10 +209,7 @@ static int refuse(const struct writeback *writeback, struct inode *inode,
 	pthread_mutex_lock(&volume->lock);
 	if (profile_failure(volume->profile)->pages == PROFILE_PAGES_REVERTED)
 		forget_change_locked(volume, inode);
-	inode->diverged = true;
-	inode->times_dropped = true;
-	keep_dropped(volume, inode);
-	writeback_log_locked(volume, inode, "write-error", strerror(-error));
+	writeback_diverge_locked(volume, inode, error);
 	pthread_mutex_unlock(&volume->lock);
 	return error;
 }
@@ -316,6 +325,45 @@ int writeback_pieces(const struct writeback *writeback, struct inode *inode,
 	return r < 0 ? r : told;
 }
 
+/* Whoever changes the end of a file that way has its answer from elsewhere: the
+ * next sync is told. */
+static void note_error(struct inode *inode, int r)
+{
+	if (r >= 0)
+		return;
+	slimlock_write(&inode->lock);
+	errseq_set(&inode->write_error, -r);
+	slimlock_unlock(&inode->lock);
+}
+
+static int write_block(struct disk_io *io, int fd, const void *data,
+		       size_t size, int64_t offset)
+{
+	struct fault_store rules;
+	struct fault_deed deed;
+	if (!fault_store_armed(io->volume, RULE_STORE_WRITE))
+		return disk_write(io, fd, data, size, offset);
+	cleanup_free char *bytes = malloc(size);
+	if (bytes == NULL)
+		return -ENOMEM;
+	memcpy(bytes, data, size);
+	fault_store_begin(&rules, io->volume, io->inode, RULE_STORE_WRITE);
+	int r = fault_store_ask(&rules, offset, (int64_t)size, &deed);
+	bool arrives = r == 0 && !deed.dropped;
+	if (arrives && deed.harms > 0)
+		fault_store_harm(&rules, &deed, bytes, size, offset);
+	fault_store_done(&deed);
+	if (arrives)
+		r = disk_write(io, fd, bytes, size, offset);
+	if (arrives && r == 0)
+		note_error(io->inode,
+			   fault_store_after(&rules, offset, (int64_t)size));
+	if (deed.simulated)
+		note_error(io->inode, r);
+	fault_store_end(&rules);
+	return deed.simulated ? 0 : r;
+}
+
 int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
 		    const void *data, size_t size_bytes)
 {
@@ -332,7 +380,7 @@ int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
 		store_save_privileges(inode, fd, before.st_mode, &privileges);
 		struct disk_io io;
 		disk_begin(&io, volume, &volume->disk, inode, DISK_WRITE);
-		r = disk_write(&io, fd, data, size_bytes, offset);
+		r = write_block(&io, fd, data, size_bytes, offset);
 		int ended = disk_end(&io);
 		if (r == 0)
 			r = ended;

@@ -72,6 +72,10 @@ void writeback_log_lost_locked(struct volume *volume, struct inode *inode,
 int writeback_block(struct volume *volume, struct inode *inode, int64_t offset,
 		    const void *data, size_t size_bytes);
 
+/* The file shows what the store will never have: a crash has to find it. */
+void writeback_diverge_locked(struct volume *volume, struct inode *inode,
+			      int error);
+
 void writeback_log(struct volume *volume, struct inode *inode, const char *kind,
 		   const char *reason);
 void writeback_log_locked(struct volume *volume, struct inode *inode,

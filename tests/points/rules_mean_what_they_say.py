@@ -273,6 +273,63 @@ def test_new_files(profile):
               [mount.stored("f"), mount.stored("g")])
 
 
+def test_records(profile):
+    """Data that goes with a commit of names and is refused: the file is told, shows
+    what its profile has for that, and after a crash what the store has."""
+    with Mount("--profile", profile) as mount:
+        os.close(write(mount.path("a"), b"old"))
+        mount.verb("sync")
+        fd = write(mount.path("b"), b"abcdefgh")
+        os.rename(mount.path("b"), mount.path("a"))
+        mount.rules("store/write=return(EIO)\n")
+        root = os.open(mount.dir, os.O_RDONLY | os.O_CLOEXEC)
+        point(f"{profile}: the commit works", None, errno_of(os.fsync, root))
+        os.close(root)
+        mount.rules("")
+        point("the log has it", 1, len(mount.log("write-error")))
+        point("it is shown", b"abcdefgh", mount.read("a"))
+        point("who syncs the file is told", errno.EIO, errno_of(os.fsync, fd))
+        os.close(fd)
+        mount.verb("crash")
+        point("then it is what the store has", mount.stored("a"),
+              mount.read("a"))
+        point("with its time", os.stat(f"{mount.store}/a").st_mtime_ns,
+              os.stat(mount.path("a")).st_mtime_ns)
+
+
+def test_nobody_waits():
+    """What the file system commits and writes without being asked."""
+    with Mount("--commit-interval", "100ms") as mount:
+        mount.rules("store/commit=1*drop\n")
+        os.close(write(mount.path("f"), b"abcdefgh"))
+        point("a commit by itself is asked about", True,
+              wait_until(lambda: "store/commit" in
+                         [one["op"] for one in mount.log()]))
+        os.close(write(mount.path("g"), b"abcdefgh"))
+        point("and goes on by the next", True,
+              wait_until(lambda: mount.stored("g") is not None))
+        point("without what was dropped", None, mount.stored("f"))
+    with Mount("--profile", "xfs") as mount:
+        for rule, want, have in (
+                ("off", None, b"a" * 100 + bytes(3996)),
+                ("drop", None, b"a" * 4096),
+                ("corrupt(garbage, at=0)", None, None),
+                ("return(EIO)", errno.EIO, b"a" * 4096)):
+            fd = write(mount.path("t"), b"a" * 4096)
+            os.ftruncate(fd, 4096)
+            os.fsync(fd)
+            mount.rules(f"store/write={rule}\n")
+            os.ftruncate(fd, 100)
+            os.ftruncate(fd, 200)
+            mount.rules("")
+            got = mount.stored("t")
+            point(f"the end of a block: {rule}", True,
+                  got == have if have else got[:1] != b"a" and
+                  got[1:100] == b"a" * 99)
+            point("what the next sync is told", want, errno_of(os.fsync, fd))
+            os.close(fd)
+
+
 def sleeper(mount, name):
     """A program that reads a file, as the rules will have it."""
     return subprocess.Popen(["cat", mount.path(name)],
@@ -304,6 +361,8 @@ def main():
     test_impossible()
     test_harm()
     test_together()
+    test_nobody_waits()
+    test_records("ext4")
     test_new_files("btrfs")
     test_new_files("posix")
     test_forgetting()
