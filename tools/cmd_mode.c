@@ -32,6 +32,13 @@ static const struct cmd_option random_options[] = {
 	{0},
 };
 
+/* Nobody has typed the line in which the place is. */
+static size_t length_without_place(const char *why)
+{
+	const char *place = strstr(why, " (at byte ");
+	return place == NULL ? strlen(why) : (size_t)(place - why);
+}
+
 /* Sends "MODE [for=..] [cycle=..]", checked here so that a mistake is one of
  * usage and needs no mount. */
 static int switch_mode(const struct cmd_args *args, const char *words)
@@ -49,7 +56,9 @@ static int switch_mode(const struct cmd_args *args, const char *words)
 		status = cmd_usage(args->cmd, "%s", why.text);
 	else if (text_result(&line) == 0 &&
 		 mode_parse(line.data, &mode, &why) < 0)
-		status = cmd_usage(args->cmd, "%s", why.text);
+		status = cmd_usage(args->cmd, "%.*s",
+				   (int)length_without_place(why.text),
+				   why.text);
 	else
 		status = request_send(args, &line);
 	text_done(&line);

@@ -80,7 +80,7 @@ refused 2 "unknown mode 'melt'" "$f" mode mnt melt
 refused 2 "did you mean 'drop-writes'" "$f" mode mnt drop-write
 refused 2 "a mode is missing" "$f" mode mnt ""
 refused 2 "unknown mode 'for=2s'" "$f" mode --for 2s mnt
-refused 2 "multiple of 100 ms" "$f" drop-writes --for 0.05s mnt
+refused 2 "multiple of 100 ms (see" "$f" drop-writes --for 0.05s mnt
 refused 2 "UP,DOWN" "$f" drop-writes --cycle 1s mnt
 refused 2 "did you mean 'error-reads'" "$f" error-read mnt
 refused 2 "needs MOUNT NTH r|w VALUE" "$f" corrupt-bio-byte mnt 1 r
