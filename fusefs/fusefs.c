@@ -33,6 +33,7 @@
 #include "fusefs/verbs.h"
 #include "fusefs/verbs_fault.h"
 #include "fusefs/volume.h"
+#include "fusefs/warden.h"
 #include "fusefs/wire.h"
 #include "rules/rules.h"
 #include "rules/rules_http.h"
@@ -434,6 +435,8 @@ int fusefs_start(struct fusefs *fusefs, struct errmsg *reterr_why)
 	/* Before any thread starts, so that all inherit the mask. */
 	fusefs->signal_fd = signal_descriptor();
 	int r = fusefs->signal_fd < 0 ? -errno : 0;
+	if (r == 0)
+		fusefs->warden = warden_start(fuse_session_fd(fusefs->session));
 	if (r == 0 && fusefs->config.http != NULL) {
 		r = rules_http_start(fusefs->rules, fusefs->config.http,
 				     &fusefs->http, reterr_why);
@@ -472,6 +475,8 @@ static void stop(struct fusefs *fusefs)
 	fusefs->http = NULL;
 	loop_stop(fusefs->loop);
 	fusefs->loop = NULL;
+	warden_stop(fusefs->warden);
+	fusefs->warden = NULL;
 	fault_free(fusefs->faults);
 	fusefs->faults = NULL;
 }

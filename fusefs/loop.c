@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "fusefs/fault.h"
 #include "fusefs/ops.h"
 #include "fusefs/shutdown.h"
+#include "fusefs/warden.h"
 #include "fusefs/wire.h"
 
 /* What a crash waits at most for handlers that were slow to begin with. */
@@ -170,13 +172,16 @@ static void note_duration(struct loop *loop)
 	loop->mean_ns = mean_ns + (wire_duration_ns() - mean_ns) / 8;
 }
 
-static void begin(struct loop *loop)
+static void begin(struct loop *loop, const struct fuse_buf *buffer)
 {
+	const struct fuse_in_header *header = buffer->mem;
+	warden_note(loop->fusefs->warden, slot, header->unique);
 	loop->serving[slot] = ++loop->taken; /* the leader's only */
 }
 
 static void end(struct loop *loop)
 {
+	warden_note(loop->fusefs->warden, slot, 0);
 	loop->serving[slot] = 0;
 	if (!loop->awaited)
 		return;
@@ -211,7 +216,7 @@ static bool lead(struct loop *loop, struct fuse_buf *buffer)
 		}
 		if (n <= 0)
 			return false;
-		begin(loop);
+		begin(loop, buffer);
 		if (!shutdown_refuses(loop->fusefs, buffer) &&
 		    !fault_takes(loop->fusefs->faults, buffer))
 			process(loop, buffer);

@@ -70,6 +70,7 @@ struct fusefs {
 	char *control_name; /* NULL: no control files */
 	struct fuse_session *session;
 	struct loop *loop;
+	struct warden *warden;
 	struct background *background; /* or NULL */
 	struct faults *faults;
 	bool mounted;
