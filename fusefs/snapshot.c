@@ -564,6 +564,7 @@ static int watch(struct taking *taking, struct backend_report *report,
 	tell = taking->told_fds[1];
 	int r = give_birth(taking, &pid, report);
 	close(steal_fd(&out));
+	close(steal_fd(&told));
 	/* Here and not there: a new process may have to wait for a CPU. */
 	if (r == 0)
 		r = copy_last(taking, reterr_why);
