@@ -46,7 +46,7 @@ static int find(const char *path, char **ret_mountpoint,
 	if (strcmp(mount.type, MOUNTINFO_TYPE_FUSE) != 0) {
 		errmsg_set(reterr_why,
 			   "'%.200s' is no flakey mount; 'findmnt -t "
-			   "fuse.flakey' lists them",
+			   "fuse.flakey,fuse.flakey-dm' lists them",
 			   path);
 		r = -ENOTTY;
 	} else if (strcmp(mount.mountpoint, resolved) != 0) {

