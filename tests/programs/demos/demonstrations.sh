@@ -87,7 +87,6 @@ bolt_meets_a_lying_disk() {
 	faults=$(faults_of "$MNT/lied.db")
 	ok "the check finds the corruption" test -n "$faults"
 	echo "$faults" | sed 's/^/# /'
-	rm -f "$MNT/true.db" "$MNT/lied.db"
 }
 
 start_containerd() {
@@ -174,15 +173,23 @@ image_is_unpacked_without_a_sync() {
 	ok "and runs, still" binary_runs
 }
 
-if [ "$backend" = dm ]; then
+# A real file system does not get over a disk that lied: each story has its own.
+fresh_disk() {
+	[ "$backend" = dm ] || return 0
+	if is_mounted; then
+		"$FLAKEY" umount --force "$MNT"
+	fi
 	mount_disk --fstype "$profile" --size 600M new "$MNT"
-fi
+}
+
 if [ -x "$bolt" ]; then
+	fresh_disk
 	bolt_meets_a_lying_disk
 else
 	tap_skip_rest "no gccgo, or no source of bolt"
 fi
 if command -v containerd >/dev/null; then
+	fresh_disk
 	image_is_unpacked_without_a_sync
 else
 	tap_skip_rest "no containerd"
