@@ -28,6 +28,8 @@ class Setting:
     # What an unsafe setting may lose: so many of the last promises, or, as None,
     # anything at all.
     worst = None
+    # How many of the last promises each crash may cost a safe setting.
+    forgives = 0
     # Whether only a store that is broken shows it, and not promises that are
     # forgotten.
     breaks = False

@@ -18,7 +18,7 @@ class Git(Setting):
     program = "git"
     package = "git"
 
-    def __init__(self, name, options, unsafe, **more):
+    def __init__(self, name, options, unsafe=None, **more):
         self.name = name
         self.options = options
         self.unsafe = unsafe
@@ -83,4 +83,6 @@ SETTINGS = (
     Git("defaults", (), "commits", plans=("none",)),
     Git("defaults", (), "the repository", plans=("partial",), breaks=True),
     Git("core.fsync=all", ("-c", "core.fsync=all"), "the last commit", worst=1),
+    Git("core.fsync=all, but for the last commit", ("-c", "core.fsync=all"),
+        forgives=1),
 )

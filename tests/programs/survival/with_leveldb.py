@@ -6,7 +6,7 @@ try:
 except ImportError:
     plyvel = None
 
-from .program import Loss, Setting, missing_of
+from .program import REAL, Loss, Setting, missing_of
 
 PUTS = 60
 BUFFER_BYTES = 1 << 16	 # the least that LevelDB takes
@@ -24,10 +24,11 @@ class Leveldb(Setting):
     package = "libleveldb1d"
     exact = False  # a thread of its own compacts
 
-    def __init__(self, name, every, unsafe=None):
+    def __init__(self, name, every, unsafe=None, profiles=REAL):
         self.name = name
         self.every = every	# so manieth put is with sync
         self.unsafe = unsafe
+        self.profiles = profiles
 
     def missing(self):
         return None if plyvel else "no python3-plyvel"
@@ -68,6 +69,8 @@ class Leveldb(Setting):
 
 SETTINGS = (
     Leveldb("sync=true", 1),
+    Leveldb("sync=true", 1, "puts in a log whose name nobody has synced",
+            ("posix",)),
     Leveldb("sync=true at every 8th put", 8, "puts before a new log"),
     Leveldb("sync=false", 0, "puts"),
 )

@@ -25,11 +25,11 @@ class Lmdb(Setting):
     package = "liblmdb0"
     files = "data.mdb"
 
-    def __init__(self, name, flags, unsafe=None, worst=None):
+    def __init__(self, name, flags, unsafe=None, **more):
         self.name = name
         self.flags = flags
         self.unsafe = unsafe
-        self.worst = worst
+        vars(self).update(more)
 
     def missing(self):
         return None if lmdb else "no python3-lmdb"
@@ -72,6 +72,9 @@ class Lmdb(Setting):
 
 SETTINGS = (
     Lmdb("default", {}),
-    Lmdb("MDB_NOMETASYNC", {"metasync": False}, "the last transaction", 1),
+    Lmdb("MDB_NOMETASYNC", {"metasync": False}, "the last transaction",
+         worst=1),
+    Lmdb("MDB_NOMETASYNC, but for the last transaction", {"metasync": False},
+         forgives=1),
     Lmdb("MDB_NOSYNC", {"sync": False}, "transactions, or the database"),
 )

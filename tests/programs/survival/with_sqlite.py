@@ -27,6 +27,9 @@ class Sqlite(Setting):
         self.name = f"{journal}, {synchronous}"
         self.unsafe = unsafe
         self.worst = worst
+        if worst is not None and unsafe is None:
+            self.name += ", but for the last commit"
+            self.forgives = worst
 
     def _open(self, place):
         db = sqlite3.connect(os.path.join(place, "bank.db"),
@@ -81,6 +84,7 @@ SETTINGS = (
     Sqlite("PERSIST", "FULL"),
     Sqlite("DELETE", "EXTRA"),
     Sqlite("DELETE", "FULL", "the last commit", 1),
+    Sqlite("DELETE", "FULL", worst=1),
     Sqlite("DELETE", "OFF", "commits, or the database"),
     Sqlite("WAL", "OFF", "commits, or the database"),
 )
