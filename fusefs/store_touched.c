@@ -62,6 +62,7 @@ void store_numbers_free(struct store_numbers *numbers)
 
 void store_touched_init(struct store_touched *touched)
 {
+	*touched = (struct store_touched){.watched = false};
 	pthread_mutex_init(&touched->lock, NULL);
 }
 

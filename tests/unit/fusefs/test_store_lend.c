@@ -14,12 +14,14 @@
 #include <cmocka.h>
 
 #include "fusefs/store_lend.h"
+#include "fusefs/store_touched.h"
 
 /* A store with a/b, whose directories and the file a/b/f are closed. */
 struct place {
 	char path[PATH_MAX];
 	int root;
 	int fds[3]; /* a, a/b and a/b/f */
+	struct store_touched touched;
 };
 
 static const char *const names[3] = {"a", "a/b", "a/b/f"};
@@ -51,6 +53,7 @@ static void open_place(struct place *place)
 	snprintf(place->path, sizeof(place->path), "%s/lend.XXXXXX",
 		 directory ? directory : "/var/tmp");
 	assert_non_null(mkdtemp(place->path));
+	store_touched_init(&place->touched);
 	place->root = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(place->root >= 0);
 	assert_int_equal(mkdirat(place->root, "a", 0700), 0);
@@ -74,6 +77,7 @@ static void close_place(struct place *place)
 	(void)unlinkat(place->root, names[1], AT_REMOVEDIR);
 	(void)unlinkat(place->root, names[0], AT_REMOVEDIR);
 	close(place->root);
+	store_touched_done(&place->touched);
 	assert_int_equal(rmdir(place->path), 0);
 }
 
@@ -94,7 +98,8 @@ static void loans_are_given_back(void **state)
 
 	(void)state;
 	open_place(&place);
-	struct store_lend lender = {.root_fd = place.root};
+	struct store_lend lender = {.root_fd = place.root,
+				    .touched = &place.touched};
 
 	for (int i = 0; i < 3; i++)
 		lend(&place, &lender, i, &loans[i]);
@@ -114,8 +119,10 @@ static void the_next_mount_settles(void **state)
 
 	(void)state;
 	open_place(&place);
-	struct store_lend killed = {.root_fd = place.root};
-	struct store_lend next = {.root_fd = place.root};
+	struct store_lend killed = {.root_fd = place.root,
+				    .touched = &place.touched};
+	struct store_lend next = {.root_fd = place.root,
+				  .touched = &place.touched};
 
 	if (fsetxattr(place.root, "user.flakey.test", "", 0, 0) < 0) {
 		close_place(&place);
@@ -140,7 +147,8 @@ static void only_what_was_lent_is_settled(void **state)
 
 	(void)state;
 	open_place(&place);
-	struct store_lend next = {.root_fd = place.root};
+	struct store_lend next = {.root_fd = place.root,
+				  .touched = &place.touched};
 
 	assert_int_equal(fstat(place.fds[2], &st), 0);
 	snprintf(note, sizeof(note), "4755 %llu /a/b/f",
