@@ -217,6 +217,7 @@ static void offer_behind_verb(struct complete *complete)
 	const char *last = complete->begun;
 	struct walk walk = walk_over(complete, NULL, SIZE_MAX);
 	const struct cmd_option *option;
+	struct complete behind;
 	const char *value;
 	char word[VALUES_MAX];
 	char prefix[VALUES_MAX];
@@ -232,10 +233,11 @@ static void offer_behind_verb(struct complete *complete)
 			return;
 		}
 		(void)snprintf(prefix, sizeof(prefix), "--%s=", option->name);
-		complete->option = option;
-		complete->prefix = prefix;
-		complete->begun = value;
-		offer_values(complete, option->value);
+		behind = *complete;
+		behind.option = option;
+		behind.prefix = prefix;
+		behind.begun = value;
+		offer_values(&behind, option->value);
 	} else if (operand_word(cmd->operands, walk.operand_count, word)) {
 		offer_values(complete, word);
 	}
