@@ -78,11 +78,16 @@ mv /dev/fuse "$WORK/fuse"
 refused "modprobe fuse" mount_disk --size 64M disk "$MNT"
 mv "$WORK/fuse" /dev/fuse
 ok "no image was made by any of them" test ! -e disk
-truncate -s 64M blank
-refused "mkfs.ext4 failed" mount_disk --mkfs-options "-O nonsense" blank "$MNT"
-mount_disk blank "$MNT"
+# Where holes can be told from data.
+mkdir own-holes
+mount -t tmpfs tmpfs own-holes
+blank=own-holes/blank
+truncate -s 64M $blank
+refused "mkfs.ext4 failed" mount_disk --mkfs-options "-O nonsense" $blank "$MNT"
+mount_disk $blank "$MNT"
 ok "what was blank is blank after a failure" test -d "$MNT/lost+found"
 "$FLAKEY" umount "$MNT"
+ok "which leaves it free" until_true 10 umount own-holes
 ok "nothing is left in the end" all_is_gone
 refused "no flakey mount" "$FLAKEY" umount "$MNT"
 tap_done
