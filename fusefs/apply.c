@@ -49,12 +49,13 @@ static bool is_limbo(const struct dentry *dentry)
 	return dentry->directory->limbo != NULL;
 }
 
-/* Neither live nor durable. */
+/* Neither live nor durable. In limbo it can still get one of the names that it had,
+ * if that is kept. */
 static bool is_gone(struct volume *volume, const struct inode *inode)
 {
 	return inode->nlink == 0 && !inode->unnamed &&
 	       list_empty(&inode->durable) &&
-	       !(volume->salvaging &&
+	       !(volume->salvaging && inode->limbo != NULL &&
 		 journal_awaits_name(&volume->journal, inode));
 }
 

@@ -335,6 +335,25 @@ static void what_replaces_a_file_may_be_zeros(void **state)
 				 REPLACED_NEW);
 }
 
+/* What its log has committed of a file, btrfs knows no more when the names that it
+ * had before come to be kept: nothing can get them. */
+static void a_file_that_has_gone_gets_no_name_that_it_had(void **state)
+{
+	struct sandbox sandbox;
+	(void)state;
+	sandbox_open_profile(&sandbox, "btrfs");
+	struct inode *first = sandbox_put(&sandbox, "t", 4096, 'A');
+	assert_int_equal(sandbox_rename(&sandbox, "t", "a", 0), 0);
+	assert_int_equal(sandbox_fsync(&sandbox, "a"), 0);
+	names_forget(sandbox.volume, sandbox_put(&sandbox, "u", 4096, 'B'), 1);
+	assert_int_equal(sandbox_rename(&sandbox, "u", "a", 0), 0);
+	assert_int_equal(sandbox_fsync(&sandbox, "a"), 0);
+	crash_keeping_all_that_it_may(&sandbox);
+	sandbox_expect_stored(&sandbox, "a[4096:B*4096]");
+	names_forget(sandbox.volume, first, 1);
+	sandbox_close(&sandbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +365,7 @@ int main(void)
 		SANDBOX_TEST(neighbours_of_two_kinds_share_a_fate),
 		SANDBOX_TEST(chance_does_not_come_from_numbers_of_inodes),
 		SANDBOX_TEST(what_replaces_a_file_may_be_zeros),
+		cmocka_unit_test(a_file_that_has_gone_gets_no_name_that_it_had),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
