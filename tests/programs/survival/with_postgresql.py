@@ -91,12 +91,9 @@ class PostgreSQL(Setting):
     program = "PostgreSQL"
     exact = False
 
-    def __init__(self, name, parameters=(), unsafe=None, files="**",
-                 only=None):
+    def __init__(self, name, parameters=(), unsafe=None, files="**"):
         self.name = name
         self.files = files
-        self.profiles = only or ("ext4", "xfs")
-        self.plans = ("none",) if only else ("none", "partial")
         self.parameters = parameters
         self.unsafe = unsafe
         self.package = "postgresql-" + (folder() or "/0/").split("/")[-2]
@@ -165,13 +162,9 @@ class PostgreSQL(Setting):
                 int(line) for line in sql("SELECT id FROM payments")], "commits")
 
 
-# On btrfs flakey still refuses some plans that keep a part: a file that nobody has a
-# name for any more is looked for in the store.
 SETTINGS = (
     # A server that recovers syncs each of its thousand files: most moments are then.
     PostgreSQL("default"),
     PostgreSQL("default, power fails at its log", files="**/pg_wal/**"),
-    PostgreSQL("default, power fails at its log", files="**/pg_wal/**",
-               only=("btrfs",)),
     PostgreSQL("fsync=off", ("fsync=off",), "commits, or the cluster"),
 )
