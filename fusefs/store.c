@@ -21,11 +21,13 @@
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/errmsg.h"
 #include "common/list.h"
+#include "common/mountinfo.h"
 #include "fusefs/dentry.h"
 #include "fusefs/inode.h"
 #include "fusefs/store_touched.h"
@@ -36,6 +38,9 @@
 #define ORPHANS_SHARE 4 /* of the cache, at most */
 /* Of a user in more groups, the others are unknown. */
 #define GROUPS_MAX 1024
+/* A server that is unmounted is waited for. */
+#define ENDING_MS 3000
+#define ENDING_PAUSE_MS 10
 
 /* An open descriptor of a stored file or directory. Only few inodes have one. */
 struct store_fd {
@@ -83,6 +88,37 @@ static size_t fd_limit(void)
 	return half > FDS_MAX ? FDS_MAX : half;
 }
 
+struct use {
+	const char *source;
+	bool found;
+};
+
+static void find_use(void *user, const struct mountinfo *mount)
+{
+	struct use *use = user;
+	use->found |= strcmp(mount->type, MOUNTINFO_TYPE_FUSE) == 0 &&
+		      strcmp(mount->source, use->source) == 0;
+}
+
+/* Whoever unmounts with another command does not wait for the server, which stores
+ * what is left before it ends. */
+static int lock_source(const char *source, int fd)
+{
+	const struct timespec pause = {.tv_nsec = ENDING_PAUSE_MS * 1000000L};
+	struct use use = {.source = source};
+	int waited_ms = 0;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (waited_ms >= ENDING_MS ||
+		    mountinfo_each(find_use, &use) < 0 || use.found)
+			return -EBUSY;
+		(void)nanosleep(&pause, NULL); /* a signal may shorten it */
+		waited_ms += ENDING_PAUSE_MS;
+	}
+	return 0;
+}
+
 static int check_source(const char *source, int fd, struct errmsg *reterr_why)
 {
 	struct stat st;
@@ -96,8 +132,8 @@ static int check_source(const char *source, int fd, struct errmsg *reterr_why)
 			   source, strerror(-r));
 		return r;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	int r = lock_source(source, fd);
+	if (r < 0) {
 		errmsg_set(reterr_why,
 			   "the source '%s' is in use by another flakey mount;"
 			   " unmount that first",

@@ -43,6 +43,28 @@ stored() {
 }
 ok "is stored in the end" until_true 10 stored
 mkdir "with space"
+# Who unmounts by other means does not wait for the server, and mounts again.
+(
+	exec 8<store
+	flock 8
+	exec tail -f /dev/null
+) &
+holder=$!
+locked() {
+	! flock -n store true
+}
+waits() {
+	find /proc/[0-9]*/fd -lname "$WORK/store" 2>/dev/null |
+		grep -vq "/proc/$holder/"
+}
+ok "the store is in use" until_true 10 locked
+"$FLAKEY" mount store mnt 2>refusal &
+mounting=$!
+ok "a mount looks at it" until_true 10 waits
+kill "$holder"
+ok "and waits until it is free" wait "$mounting"
+refused 1 "is in use" "$FLAKEY" mount store "with space"
+ok "umount" "$FLAKEY" umount mnt
 ok "a name with a space" "$FLAKEY" mount store "with space"
 gives 0 '"unmounted":"'"$WORK/with space"'"' "$FLAKEY" umount --json \
 	"with space"
