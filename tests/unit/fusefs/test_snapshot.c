@@ -205,7 +205,7 @@ static void the_last_pass_looks_at_what_was_touched(void **state)
 	inode = sandbox_create(sandbox, "new", S_IFREG | 0600);
 	assert_int_equal(sandbox_write(sandbox, inode, 0, 3, 'n'), 0);
 	assert_int_equal(sandbox_rename(sandbox, "new", "file8", 0), 0);
-	inode = sandbox_create(sandbox, "more", S_IFREG | 0600);
+	sandbox_create(sandbox, "more", S_IFREG | 0600);
 	sandbox_sync(sandbox);
 	assert_true(store_copy_touched(copy) >= 3);
 	go_over(copy, true);
