@@ -352,8 +352,9 @@ FLAKEY_API int flakey_evict(struct flakey *flakey);
 
 /* Fault rules, as docs/fault-rules.md has them: one a line or separated by ';'.
  * All of them come into force, or with -EINVAL none; the sentence begins with
- * "offset N: ". add puts them to those that there are, and replaces those of the
- * same name; set makes them all that there are; remove takes names (-ENOENT). */
+ * "offset N: ", of several rules with "rule M, offset N: ". add puts them to those
+ * that there are, and replaces those of the same name; set makes them all that
+ * there are; remove takes names (-ENOENT). */
 FLAKEY_API int flakey_fault_add(struct flakey *flakey, const char *rules);
 FLAKEY_API int flakey_fault_set(struct flakey *flakey, const char *rules);
 FLAKEY_API int flakey_fault_remove(struct flakey *flakey, const char *names);

@@ -103,8 +103,9 @@ typedef void rules_visitor(void *user, const struct rules_info *info);
  * Takes rules, one a line or separated by `;`, into the set, where each replaces
  * the one of its name; with all, they become the whole set. Lines that begin
  * with a '#', and what stands behind " #" outside of quotes, are remarks. All or
- * none: 0; -EINVAL with "offset N: ...", -E2BIG for too many, -ENOMEM. Notes
- * that a user should read are appended to notes, a line each.
+ * none: 0; -EINVAL with "offset N: ...", or of several rules "rule M, offset N:
+ * ..." in that one; -E2BIG for too many, -ENOMEM. Notes that a user should read are
+ * appended to notes, a line each.
  */
 int rules_set(struct rules *rules, const char *text, size_t length_bytes,
 	      bool all, struct text *notes, struct errmsg *reterr_why);

@@ -5,6 +5,7 @@
  * before leaves everything as it was.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,23 +83,48 @@ static struct rule_setting setting_of(const struct rules *rules)
 				     rules->check_user};
 }
 
+/* Which of several it is, and the offset in that one: whoever has written each
+ * by itself does not know how they were put together. */
+static void tell_which(struct errmsg *why, size_t number, size_t begin)
+{
+	size_t offset;
+	int length = 0;
+	if (why == NULL ||
+	    sscanf(why->text, "offset %zu%n", &offset, &length) < 1)
+		return;
+	const struct errmsg told = *why;
+	errmsg_set(why, "rule %zu, offset %zu%s", number,
+		   offset < begin ? 0 : offset - begin, told.text + length);
+}
+
+static bool has_more(const char *text, size_t length,
+		     struct rules_text_cursor cursor)
+{
+	struct rules_text_entry entry;
+	return rules_text_next(text, length, &cursor, &entry, NULL) != 0;
+}
+
 static int draft_parse(struct draft *draft, const char *text, size_t length,
 		       const struct rules *rules, struct errmsg *reterr_why)
 {
 	const struct rule_setting setting = setting_of(rules);
 	struct rules_text_cursor cursor = {0};
 	struct rules_text_entry entry;
+	size_t number = 0;
 	int r;
-	while ((r = rules_text_next(text, length, &cursor, &entry,
-				    reterr_why)) > 0) {
+	while (number++, (r = rules_text_next(text, length, &cursor, &entry,
+					      reterr_why)) > 0) {
 		struct rule *rule;
 		r = rule_parse(&entry.name, &entry.terms, &setting, &rule,
 			       reterr_why);
-		if (r == 0)
-			r = draft_put(draft, rule);
+		if (r < 0)
+			break;
+		r = draft_put(draft, rule);
 		if (r < 0)
 			return r;
 	}
+	if (r < 0 && (number > 1 || has_more(text, length, cursor)))
+		tell_which(reterr_why, number, entry.begin);
 	return r;
 }
 
@@ -314,8 +340,13 @@ int rules_remove(struct rules *rules, const char *names, size_t length_bytes,
 		errmsg_set(reterr_why, "not enough memory for the rules");
 	while (r == 0 &&
 	       rules_text_next_name(names, length_bytes, &cursor, &name) > 0) {
+		size_t begin = name.begin;
 		r = draft_remove(&draft, &name, reterr_why);
 		removed++;
+		if (r < 0 &&
+		    (removed > 1 || rules_text_next_name(names, length_bytes,
+							 &cursor, &name) > 0))
+			tell_which(reterr_why, removed, begin);
 	}
 	if (r == 0 && removed == 0) {
 		errmsg_set(reterr_why,

@@ -74,6 +74,8 @@ int rules_text_next(const char *text, size_t length_bytes,
 		struct terms_multi_entry entry;
 		int r = terms_multi_next(text, cursor->line_end, &cursor->at,
 					 &entry, reterr_why);
+		if (r != 0)
+			ret_entry->begin = entry.offset;
 		if (r < 0)
 			return r;
 		if (r == 0) {

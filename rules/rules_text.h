@@ -20,6 +20,7 @@ struct rules_text_cursor {
 };
 
 struct rules_text_entry {
+	size_t begin; /* of the rule; also of one that is refused */
 	struct rule_source name;
 	struct rule_source terms;
 };

@@ -461,8 +461,8 @@ static void fault_rules_act(struct flakey *disk)
 	   "and not twice");
 	is(flakey_fault_add(disk, "fs/rmdir=print;fs/wrte=off"), -EINVAL,
 	   "a bad rule is refused");
-	says(flakey_error(disk), "offset 15: unknown operation 'fs/wrte'",
-	     "with a reason");
+	says(flakey_error(disk),
+	     "rule 2, offset 0: unknown operation 'fs/wrte'", "with a reason");
 	is(flakey_fault_list(disk, NULL, NULL), 2, "nothing of it is done");
 	is(flakey_fault_add(disk, "fs/rmdir=print"), 0, "another is added");
 	is(pthread_create(&waiter, NULL, wait_for_rmdir, disk), 0, "one waits");

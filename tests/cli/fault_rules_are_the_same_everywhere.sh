@@ -54,9 +54,9 @@ refused_fault() {
 	is "and the old ones stay" "$before" "$(rules)"
 }
 before=$(rules)
-refused_fault "offset 13: unknown operation 'fs/opne'; did you mean 'fs/open'" \
+refused_fault "rule 2, offset 0: unknown operation 'fs/opne'; did you mean 'fs/open'" \
 	add fs/write=off fs/opne=off
-refused_fault "offset 23: short cannot be done at fs/rename" \
+refused_fault "rule 2, offset 10: short cannot be done at fs/rename" \
 	set fs/write=off 'fs/rename=short(1)'
 refused_fault "there is no rule 'fs/open'" remove fs/read fs/open
 gives 0 "" "$f" fault remove mnt ' fs/read' 'fs/fsync'

@@ -303,6 +303,46 @@ static void counters_survive_what_happens_to_others(void **state)
 	rules_free(rules);
 }
 
+/* Who gives several does not see how they are put together. */
+static void refusals_say_which_of_several(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *why;
+	} cases[] = {
+		{"# one\n fs/wrte=off", "offset 7: unknown operation"},
+		{"fs/wrte=off\nfs/read=off", "rule 1, offset 0: unknown "},
+		{"fs/open=off\nfs/read=return(EIO)\n# no\n  fs/read=of\n",
+		 "rule 3, offset 8: unknown action"},
+		{"fs/open=off;fs/read", "rule 2, offset 7: '=' is missing"},
+		{"fs/open=off; =off", "rule 2, offset 0: a name is missing"},
+		{"fs/open=off\nfs/write{path=\"a;b\",ofset=1..2}=off",
+		 "rule 2, offset 20: unknown selector"},
+		{"fs/open=off\nfs/rename=short(5)", "rule 2, offset 10: short"},
+	};
+	struct rules *rules = rules_of("fs/write=off;fs/read=off");
+	struct errmsg why;
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text = cases[i].text;
+		assert_int_equal(
+			rules_set(rules, text, strlen(text), false, NULL, &why),
+			-EINVAL);
+		if (strncmp(why.text, cases[i].why, strlen(cases[i].why)) != 0)
+			fail_msg("'%s' says '%s'", text, why.text);
+	}
+	assert_int_equal(rules_remove(rules, "fs/write\nfs/open", 16, &why),
+			 -ENOENT);
+	assert_non_null(strstr(why.text, "rule 2, offset 0: there is no rule"));
+	assert_int_equal(rules_remove(rules, "fs/open\nfs/write", 16, &why),
+			 -ENOENT);
+	assert_non_null(strstr(why.text, "rule 1, offset 0: there is no rule"));
+	assert_int_equal(rules_remove(rules, "\n fs/open", 9, &why), -ENOENT);
+	assert_non_null(strstr(why.text, "offset 2: there is no rule"));
+	assert_int_equal(rules_count(rules), 2);
+	rules_free(rules);
+}
+
 static void emptied_rules_come_back(void **state)
 {
 	struct file file = {.names = {"/f", NULL}};
@@ -704,6 +744,7 @@ int main(void)
 		cmocka_unit_test(classes_spare_those_who_look_around),
 		cmocka_unit_test(verdicts_bring_all_that_is_needed),
 		cmocka_unit_test(counters_survive_what_happens_to_others),
+		cmocka_unit_test(refusals_say_which_of_several),
 		cmocka_unit_test(emptied_rules_come_back),
 		cmocka_unit_test(the_same_seed_tosses_the_same),
 		cmocka_unit_test(children_are_included),
