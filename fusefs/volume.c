@@ -115,7 +115,8 @@ int volume_open(const struct volume_config *config, struct event_log *events,
 	volume->incarnation = 1;
 	volume->syncs_of_all = 1;
 	volume->disk.epoch = 1;
-	volume->next_number = INODE_NUMBER_BASE;
+	/* PostgreSQL makes a key of shared memory from the lower half: 0 is none. */
+	volume->next_number = INODE_NUMBER_BASE + 1;
 	volume->mode_since_ms = monotonic_ms();
 	int r = open_parts(volume, config, reterr_why);
 	if (r < 0) {

@@ -60,6 +60,13 @@ static void what_came_and_went_never_touches_the_store(void **state)
 	close(fd);
 }
 
+/* For programs that take as much of it for a key. */
+static void the_lower_half_of_a_number_is_not_zero(void **state)
+{
+	struct inode *inode = sandbox_put(*state, "a", 0, 'a');
+	assert_true((uint32_t)inode->number != 0);
+}
+
 static void fsync_stores_the_new_file_with_its_name(void **state)
 {
 	struct sandbox *sandbox = *state;
@@ -626,6 +633,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SANDBOX_TEST(what_has_landed_is_held_by_the_file_alone),
 		SANDBOX_TEST(what_came_and_went_never_touches_the_store),
+		SANDBOX_TEST(the_lower_half_of_a_number_is_not_zero),
 		SANDBOX_TEST(fsync_stores_the_new_file_with_its_name),
 		SANDBOX_TEST(fsync_takes_names_of_others_and_not_their_data),
 		SANDBOX_TEST(fdatasync_of_an_overwrite_takes_no_names),
