@@ -107,13 +107,14 @@ static int write_part(struct passage *passage, const struct record_piece *part)
 }
 
 /* A transfer of which rules keep something from the store. Where a failing block
- * spoils what is written with it, that is all of it. */
+ * spoils what is written with it, that is all of it; where the data is in the
+ * journal, safe, nothing is kept from it, and the next sync tells. */
 static int split_part(struct passage *passage, const struct record_piece *part,
 		      const struct fault_deed *deed)
 {
-	bool whole =
-		profile_failure(passage->io.volume->profile)->all_or_nothing &&
-		deed->simulated;
+	const struct profile_failure *failure =
+		profile_failure(passage->io.volume->profile);
+	bool whole = failure->all_or_nothing && deed->simulated;
 	int64_t end = part->offset_bytes + part->length_bytes;
 	int64_t to;
 	int r = 0;
@@ -123,6 +124,10 @@ static int split_part(struct passage *passage, const struct record_piece *part,
 		if (whole) {
 			fate = FAULT_REFUSED;
 			to = end;
+		}
+		if (fate == FAULT_REFUSED && failure->tells_later) {
+			passage->io.inode->place_error = deed->error;
+			fate = FAULT_WRITTEN;
 		}
 		const struct record_piece cut = {
 			.offset_bytes = from,

@@ -15,6 +15,7 @@
 #include "fusefs/dentry.h"
 #include "fusefs/errseq.h"
 #include "fusefs/extents.h"
+#include "fusefs/fault_store.h"
 #include "fusefs/inode.h"
 #include "fusefs/journal.h"
 #include "fusefs/logtree.h"
@@ -441,11 +442,15 @@ static int fail_sync(struct commit *commit, struct inode *inode,
  * disk may refuse it only now. 0, or what the file is told. */
 static int place(struct commit *commit, struct inode *inode)
 {
+	struct volume *volume = commit->volume;
+	/* A disk that is well again takes it. */
+	bool refuses = volume->bad_blocks != NULL ||
+		       fault_store_armed(volume, RULE_STORE_WRITE);
 	int r = 0;
 	slimlock_write(&inode->lock);
 	if (inode->unplaced && commit->mode == MODE_ERROR_WRITES)
 		r = -EIO;
-	else if (inode->unplaced && commit->volume->bad_blocks != NULL)
+	else if (refuses)
 		r = inode->place_error;
 	if (r < 0)
 		errseq_set(&inode->write_error, -r);
