@@ -120,21 +120,30 @@ static void clear_up(int fuse_fd, int daemon_fd, const _Atomic uint64_t *taken)
 	}
 }
 
+/* Until the daemon ends. Its death is told with a signal that queues, so that what
+ * others send does not hide it, and that has the daemon for its sender. */
+static void await_death(pid_t daemon)
+{
+	sigset_t set;
+	siginfo_t info;
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	(void)prctl(PR_SET_PDEATHSIG, SIGRTMIN);
+	while (getppid() == daemon)
+		if (sigwaitinfo(&set, &info) == SIGRTMIN &&
+		    info.si_pid == daemon)
+			return;
+}
+
 /* Signals that end programs are for the daemon to act on. */
 __attribute__((noreturn)) static void keep_watch(int fuse_fd, int daemon_fd,
 						 pid_t daemon,
 						 const _Atomic uint64_t *taken)
 {
-	sigset_t set;
-	int signal_number = 0;
-	sigfillset(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
 	close_others(fuse_fd, daemon_fd);
-	(void)prctl(PR_SET_PDEATHSIG, SIGUSR1);
-	while (getppid() == daemon && signal_number != SIGUSR1)
-		(void)sigwait(&set, &signal_number);
+	await_death(daemon);
 	clear_up(fuse_fd, daemon_fd, taken);
 	_exit(0);
 }

@@ -19,6 +19,7 @@ MNT = os.environ["MNT"]
 STORE = os.environ["STORE"]
 WORK = os.environ["WORK"]
 CLIENTS, ROUNDS = 4, 3
+SIGNALLED = 0.3  # seconds in which a signal has arrived
 SEEN = 5  # seconds in which it should be seen to wait
 DEADLINE = 30
 
@@ -62,6 +63,33 @@ def run(program, *words):
                             stderr=subprocess.DEVNULL)
 
 
+def warden_of(pid):
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children",
+                  encoding="ascii") as file:
+            for child in file.read().split():
+                return int(child)
+    return None
+
+
+def survives_signals():
+    """Whether the process beside the daemon leaves a living one alone, whatever
+    somebody sends it."""
+    warden = warden_of(pid_of_daemon())
+    if warden is None:
+        return False
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        os.kill(warden, number)
+    end = time.monotonic() + SIGNALLED
+    while time.monotonic() < end:
+        try:
+            os.mkdir(f"{MNT}/signalled")
+            os.rmdir(f"{MNT}/signalled")
+        except OSError:
+            return False
+    return warden_of(pid_of_daemon()) == warden
+
+
 def kill_once():
     """What went wrong, and whether it did wait."""
     pid = pid_of_daemon()
@@ -98,6 +126,11 @@ def mount_again():
 
 wrong_ones = []
 waited = 0
+alone = survives_signals()
+if not alone:
+    subprocess.run(["umount", "-l", MNT], check=False, capture_output=True)
+    os.kill(pid_of_daemon(), signal.SIGKILL)
+    mount_again()
 for number in range(ROUNDS):
     found, did_wait = kill_once()
     wrong_ones += found
@@ -108,5 +141,7 @@ print(f"{'not ok' if wrong_ones else 'ok'} 1 - nothing hangs when the daemon is"
       " killed while the kernel forgets names")
 for line in wrong_ones:
     print(f"# {line}")
-print("1..1")
-sys.exit(bool(wrong_ones))
+print(f"{'ok' if alone else 'not ok'} 2 - signals to the process beside the daemon"
+      " mean nothing")
+print("1..2")
+sys.exit(bool(wrong_ones) or not alone)
