@@ -334,7 +334,7 @@ static int build(struct parser *parser)
 	find_name(glob);
 	if (!glob->literal && glob->part_count > GLOB_PARTS_MAX)
 		return refuse(parser, 0,
-			      "a pattern with wildcards has at most 255 parts");
+			      "a pattern with wildcards has at most 319 parts");
 	return 0;
 }
 

@@ -22,7 +22,8 @@ struct errmsg;
 
 /* A longer pattern is refused, and one with wildcards if it has more parts. */
 #define GLOB_LENGTH_MAX 4096
-#define GLOB_PARTS_MAX 255
+/* The longest name, in any directory, and some. */
+#define GLOB_PARTS_MAX 319
 
 struct glob;
 

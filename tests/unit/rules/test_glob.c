@@ -288,6 +288,24 @@ static void hostile_patterns_are_bounded(void **state)
 	glob_free(glob);
 }
 
+static void longest_name_can_be_written(void **state)
+{
+	char pattern[GLOB_PARTS_MAX + 2] = "";
+	char path[1 + 255 + 1] = "/";
+	size_t offset;
+	(void)state;
+	memset(pattern, 'a', 255);
+	memcpy(path + 1, pattern, 255);
+	struct glob *glob = parse(pattern);
+	assert_true(glob_matches(glob, path, 256));
+	assert_false(glob_matches(glob, path, 255));
+	glob_free(glob);
+	memset(pattern, '?', sizeof(pattern) - 1);
+	assert_int_equal(
+		glob_parse(pattern, strlen(pattern), &glob, &offset, NULL),
+		-EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +313,7 @@ int main(void)
 		cmocka_unit_test(bad_patterns_are_refused_at_their_place),
 		cmocka_unit_test(random_patterns_match_as_the_twin_does),
 		cmocka_unit_test(hostile_patterns_are_bounded),
+		cmocka_unit_test(longest_name_can_be_written),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
