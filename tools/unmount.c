@@ -32,7 +32,8 @@ static int explain(int r, const char *mountpoint, const char *said,
 	if (r == -EBUSY)
 		errmsg_set(reterr_why,
 			   "'%s' is in use: end the programs that use it "
-			   "('fuser -vm' lists them), or say --lazy",
+			   "('fuser -vm' lists them; 'flakey fault clear' "
+			   "wakes those that a rule lets wait), or say --lazy",
 			   mountpoint);
 	else
 		errmsg_set(reterr_why, "cannot unmount '%s': %s", mountpoint,
@@ -183,23 +184,47 @@ static int detach_dm(const char *mountpoint,
 
 #endif
 
+static int kill_users(const char *mountpoint, struct errmsg *reterr_why)
+{
+	int r;
+
+	(void)chdir("/"); /* as above */
+	r = occupants_kill(mountpoint, KILL_DEADLINE_MS);
+	if (r < 0)
+		errmsg_set(reterr_why,
+			   "cannot end all programs that use '%s': %s",
+			   mountpoint, strerrordesc_np(-r));
+	return r;
+}
+
+/* Who waits by a fault rule in a call without a file, rename(2) say, keeps the
+ * mount busy and is not found. */
+static void wake_sleepers(const char *mountpoint, const char *control)
+{
+	struct client *client;
+	struct errmsg why;
+
+	if (client_open(mountpoint, control, &client, &why) < 0)
+		return;
+	(void)client_command(client, "fault clear", NULL, &why);
+	client_close(client); /* which would keep it busy as well */
+}
+
 static int detach_fuse(const char *mountpoint,
 		       const struct unmount_options *options,
 		       struct errmsg *reterr_why)
 {
-	if (options->kill) {
-		int r;
+	int r = 0;
 
-		(void)chdir("/"); /* as above */
-		r = occupants_kill(mountpoint, KILL_DEADLINE_MS);
-		if (r < 0) {
-			errmsg_set(reterr_why,
-				   "cannot end all programs that use '%s': %s",
-				   mountpoint, strerrordesc_np(-r));
-			return r;
-		}
-	}
-	return unmount_path(mountpoint, options->lazy, reterr_why);
+	if (options->kill)
+		r = kill_users(mountpoint, reterr_why);
+	if (r == 0)
+		r = unmount_path(mountpoint, options->lazy, reterr_why);
+	if (r != -EBUSY || !options->kill)
+		return r;
+	wake_sleepers(mountpoint, options->control);
+	r = kill_users(mountpoint, reterr_why);
+	return r < 0 ? r : unmount_path(mountpoint, options->lazy, reterr_why);
 }
 
 int unmount_clean(const char *mountpoint, const struct unmount_options *options,

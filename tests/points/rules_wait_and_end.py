@@ -151,6 +151,25 @@ def test_stopping():
     mount.unmount()
 
 
+def test_unmounting():
+    """A program that waits in a call without a file is not found by looking."""
+    mount = Mount()
+    program = sleeper(mount, "fs/mkdir=pause\n", ["mkdir", mount.dir + "/d"])
+    done = subprocess.run([FLAKEY, "umount", mount.dir], check=False,
+                          capture_output=True, text=True, timeout=DEADLINE_S)
+    point("unmounting does not wake it by itself",
+          done.returncode == 1 and program.poll() is None, done.stderr)
+    point("but says what does", "fault clear" in done.stderr, done.stderr)
+    done = subprocess.run([FLAKEY, "umount", "--kill", mount.dir], check=False,
+                          capture_output=True, text=True, timeout=DEADLINE_S)
+    point("umount --kill wakes it", done.returncode == 0, done.stderr)
+    if done.returncode != 0:
+        program.kill()
+    status = end_of(program)
+    point("and it is done", status == 0, status)
+    mount.unmount()
+
+
 def test_crowd():
     """A thousand sleepers, of one directory and file."""
     mount = Mount()
@@ -307,6 +326,7 @@ def main():
     """All of it."""
     test_waking()
     test_stopping()
+    test_unmounting()
     test_crowd()
     test_answers()
     test_side_by_side()
