@@ -487,10 +487,12 @@ static int truncate_locked(struct volume *volume, struct inode *inode,
 		journal_record_discard(volume, record);
 		return r;
 	}
-	/* ext4 takes one to the size that it has for no change of size. */
+	/* ext4 takes one to the size that it has for no change of size, if the
+	 * disk is to have that. */
 	bool resized = size != inode->size_bytes ||
+		       size != inode->written->journal_size_bytes ||
 		       !profile_grows_in_block(volume->profile);
-	record->same = !resized && size == inode->written->journal_size_bytes;
+	record->same = !resized;
 	uint64_t datasync_seq = inode->datasync_seq;
 	append_record(volume, inode, record);
 	if (!resized)

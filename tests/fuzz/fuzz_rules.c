@@ -5,6 +5,7 @@
  * them, and what was there before stays.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,23 @@ static void ask(struct rules *rules)
 	}
 }
 
+/* Of several rules, the one is named first, from 1 on. */
+static void check_refusal(int r, const struct errmsg *why, size_t size)
+{
+	struct errmsg rest = *why;
+	size_t number;
+	int begin = 0;
+
+	if (sscanf(why->text, "rule %zu, %n", &number, &begin) == 1 &&
+	    begin > 0) {
+		if (number == 0 || number > size)
+			abort();
+		memmove(rest.text, why->text + begin,
+			strlen(why->text + begin) + 1);
+	}
+	refusal_check(r, &rest, 0, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct event_log *events = event_new();
@@ -79,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = rules_set(rules, (const char *)data, size, true, NULL, &why);
 	list(rules, &once);
 	if (r < 0) {
-		refusal_check(r, &why, 0, size);
+		check_refusal(r, &why, size);
 		if (strcmp(once.data, BEFORE "\n") != 0)
 			abort();
 	} else if (once.length_bytes > 0) {

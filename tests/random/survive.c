@@ -468,15 +468,34 @@ void survive_direct(struct model *model, struct model_file *file,
 		push(model, file, offset, offset + length);
 }
 
+/* Whether the disk is to have the file with this size, for all that is known. */
+static bool has_size(const struct model *model, const struct model_file *file,
+		     int64_t size)
+{
+	for (size_t i = model->count; i > 0; i--) {
+		const struct model_record *record = &model->journal[i - 1];
+		if (record->file != file)
+			continue;
+		if (record->kind == MODEL_SIZE)
+			return record->length == size;
+		if (record->kind == MODEL_DATA || record->kind == MODEL_SPACE)
+			return false;
+	}
+	return file->stored_size == size;
+}
+
 void survive_truncate(struct model *model, struct model_file *file,
 		      int64_t size)
 {
 	if (size % model->rule->block_bytes != 0)
 		model_learn_below(model, file, size);
-	if (is_recorded(model, file))
-		model_append(model, MODEL_SIZE, file)->length = size;
 	bool orders = size <= file->size;
 	bool resized = size != file->size || !model->rule->grows_in_block;
+	/* To the size that it has, but the disk may be told of it only now. */
+	if (!resized && !has_size(model, file, size))
+		file->doubt = true;
+	if (is_recorded(model, file))
+		model_append(model, MODEL_SIZE, file)->length = size;
 	if (size == 0)
 		file->truncated = true;
 	model_resize(file, size);
