@@ -17,6 +17,7 @@ class Git(Setting):
     """With what core.fsync says."""
     program = "git"
     package = "git"
+    exact = False  # it reads a file again that is as young as its index
 
     def __init__(self, name, options, unsafe=None, **more):
         self.name = name
