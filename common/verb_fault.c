@@ -212,7 +212,8 @@ int verb_parse_wait(char *arguments, struct verb *verb,
 		.fired = WAIT_FIRED,
 		.timeout_ms = WAIT_MS,
 	};
-	if (!*rule) {
+	/* An empty name is none. */
+	if (!*rule || has_key(rule, FIRED_KEY) || has_key(rule, TIMEOUT_KEY)) {
 		errmsg_set(reterr_why, "wait needs the name of a fault rule");
 		return -EINVAL;
 	}

@@ -459,6 +459,10 @@ static void fault_rules_act(struct flakey *disk)
 	same(fired, 1, "once");
 	is(flakey_fault_wait(disk, "fs/mkdir", 2, 10, &fired), -ETIMEDOUT,
 	   "and not twice");
+	is(flakey_fault_wait(disk, "", 1, 10, &fired), -EINVAL,
+	   "one of no rule is refused");
+	says(flakey_error(disk), "wait needs the name of a fault rule",
+	     "with a reason");
 	is(flakey_fault_add(disk, "fs/rmdir=print;fs/wrte=off"), -EINVAL,
 	   "a bad rule is refused");
 	says(flakey_error(disk),
