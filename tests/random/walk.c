@@ -663,14 +663,29 @@ bool walk_step(struct walk *walk)
 	return walk_do(walk, &act);
 }
 
+/* The kernel sends a write in parts when it has to wait for memory of the program:
+ * then power may have failed between two of them. */
+static void pay_owed(struct walk *walk)
+{
+	struct survive_sync part = walk->owed;
+	int64_t to = walk->owed.to <= MODEL_BYTES ? walk->owed.to : 0;
+
+	for (part.to = (part.from / MODEL_PAGE + 1) * MODEL_PAGE; part.to < to;
+	     part.to += MODEL_PAGE) {
+		survive_sync(&walk->model, &part);
+		if (check_store(walk))
+			return;
+	}
+	survive_sync(&walk->model, &walk->owed);
+}
+
 bool walk_come_back(struct walk *walk)
 {
 	walk->crashes_seen++;
 	walk->quiet = true;
-	bool before = check_store(walk);
+	if (!check_store(walk) && walk->owes)
+		pay_owed(walk);
 	walk->quiet = false;
-	if (!before && walk->owes)
-		survive_sync(&walk->model, &walk->owed);
 	walk->owes = false;
 	if (!check_store(walk))
 		return false;
