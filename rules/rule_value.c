@@ -264,6 +264,18 @@ int rule_value_when(struct terms_scan *scan, const struct rule_value *value,
 		excerpt_of(value->text, value->length_bytes, shown));
 }
 
+static int refuse_byte(const struct terms_scan *scan)
+{
+	return terms_scan_refuse(
+		scan, scan->at,
+		"a byte that is no text; a pattern says '?' for it");
+}
+
+static bool is_text(int c)
+{
+	return c >= ' ' && c != 0x7f;
+}
+
 /* Goes over a value. In quotes and outside of them a backslash belongs to the
  * byte behind it, and both stay: patterns need to know. */
 int rule_value_take(struct terms_scan *scan, struct rule_value *ret_value)
@@ -277,16 +289,17 @@ int rule_value_take(struct terms_scan *scan, struct rule_value *ret_value)
 						 "the quote is not closed");
 		if (c == TERMS_SCAN_END || (quoted && c == '"'))
 			break;
-		if (c < ' ' || c == 0x7f)
-			return terms_scan_refuse(scan, scan->at,
-						 "a byte that is no text; "
-						 "a pattern says '?' for it");
+		if (!is_text(c))
+			return refuse_byte(scan);
 		if (!quoted && strchr(RULE_VALUE_ENDS, c) != NULL)
 			break;
 		if (c == '\\' && scan->at + 1 < scan->length_bytes &&
 		    (quoted ||
-		     strchr("{}\"`", scan->source[scan->at + 1]) == NULL))
+		     strchr("{}\"`", scan->source[scan->at + 1]) == NULL)) {
 			scan->at++;
+			if (!is_text(terms_scan_peek(scan)))
+				return refuse_byte(scan);
+		}
 	}
 	*ret_value = (struct rule_value){
 		.text = scan->source + begin,

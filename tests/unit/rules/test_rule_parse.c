@@ -137,6 +137,7 @@ static const struct {
 	{"fs/write{pid=1x}=off", 14, "'1x' is no number"},
 	{"fs/write{uid=4294967295}=off", 13, "too large"},
 	{"fs/write{process=}=off", 17, "a process's name is missing"},
+	{"fs/write{process=\"a\\\036b\"}=off", 20, "a byte that is no text"},
 	{"fs/write{flags=O_SNYC}=off", 15, "did you mean 'O_SYNC'?"},
 	{"fs/write{flags=O_SYNC|}=off", 22, "unknown flag ''"},
 	{"fs/write{flags=O_RDWR|O_WRONLY}=off", 22, "one of O_RDONLY"},
