@@ -110,10 +110,10 @@ static int draft_parse(struct draft *draft, const char *text, size_t length,
 	const struct rule_setting setting = setting_of(rules);
 	struct rules_text_cursor cursor = {0};
 	struct rules_text_entry entry;
-	size_t number = 0;
+	size_t number = 1;
 	int r;
-	while (number++, (r = rules_text_next(text, length, &cursor, &entry,
-					      reterr_why)) > 0) {
+	while ((r = rules_text_next(text, length, &cursor, &entry,
+				    reterr_why)) > 0) {
 		struct rule *rule;
 		r = rule_parse(&entry.name, &entry.terms, &setting, &rule,
 			       reterr_why);
@@ -122,6 +122,7 @@ static int draft_parse(struct draft *draft, const char *text, size_t length,
 		r = draft_put(draft, rule);
 		if (r < 0)
 			return r;
+		number++;
 	}
 	if (r < 0 && (number > 1 || has_more(text, length, cursor)))
 		tell_which(reterr_why, number, entry.begin);

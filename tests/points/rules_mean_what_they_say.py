@@ -11,36 +11,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
-import time
+
+from tap import DEADLINE_S, end, same as point, wait_until
 
 FLAKEY = os.environ["FLAKEY"]
 WORK = os.environ["WORK"]
-DEADLINE_S = 30
-count = 0
-failed = 0
-
-
-def point(name, want, got):
-    """One test point."""
-    global count, failed
-    count += 1
-    failed += want != got
-    print(f"{'' if want == got else 'not '}ok {count} - {name}")
-    if want != got:
-        print(f"# want {want!r}, got {got!r}")
-    sys.stdout.flush()
-
-
-def wait_until(is_true):
-    """Whether it came true in time."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 class Mount:
@@ -366,8 +342,7 @@ def main():
     test_new_files("btrfs")
     test_new_files("posix")
     test_forgetting()
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+    end()
 
 
 main()

@@ -11,38 +11,15 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 
+from tap import DEADLINE_S, end, point, wait_until
+
 FLAKEY = os.environ["FLAKEY"]
 WORK = os.environ["WORK"]
-DEADLINE_S = 30
 SLEEPERS = 1000
-count = 0
-failed = 0
-
-
-def point(name, right, comment=""):
-    """One test point."""
-    global count, failed
-    count += 1
-    failed += not right
-    print(f"{'' if right else 'not '}ok {count} - {name}")
-    if not right and comment != "":
-        print(f"# {comment}")
-    sys.stdout.flush()
-
-
-def wait_until(is_true):
-    """Whether it came true in time."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 class Mount:
@@ -332,8 +309,7 @@ def main():
     test_side_by_side()
     test_crowd_crashes()
     test_ends()
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+    end()
 
 
 main()

@@ -8,21 +8,10 @@ If this fails, a rule hits others than it names, or not those."""
 
 import os
 import subprocess
-import sys
+
+from tap import end, same as point
 
 MOUNT = os.environ["MNT"]
-count = 0
-failed = 0
-
-
-def point(name, want, got):
-    """One test point."""
-    global count, failed
-    count += 1
-    failed += want != got
-    print(f"{'' if want == got else 'not '}ok {count} - {name}")
-    if want != got:
-        print(f"# want {want!r}, got {got!r}")
 
 
 def rules(text):
@@ -114,8 +103,7 @@ def main():
     test_processes()
     test_files()
     test_names()
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+    end()
 
 
 main()
